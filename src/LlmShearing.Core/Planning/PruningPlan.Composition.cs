@@ -1,0 +1,88 @@
+// Ways to make a plan: keep everything, drop blocks, and one plan after another.
+using System.Collections.Immutable;
+
+namespace LlmShearing;
+
+public sealed partial record PruningPlan
+{
+    /// <summary>The plan that removes nothing.</summary>
+    /// <param name="shape">Shape of the model.</param>
+    /// <returns>A plan whose target equals <paramref name="shape"/>.</returns>
+    public static PruningPlan Identity(LlamaShape shape)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        return new PruningPlan
+        {
+            Source = shape,
+            Hidden = IndexSet.All(shape.HiddenSize),
+            Layers = [.. shape.Layers.Select((l, i) => new LayerPlan(i, IndexSet.All(l.QueryHeads), IndexSet.All(l.IntermediateSize)))],
+        };
+    }
+
+    /// <summary>The plan that removes whole blocks and nothing else.</summary>
+    /// <param name="shape">Shape of the model.</param>
+    /// <param name="blocks">0-based blocks to remove, in order of removal, which is recorded in the provenance. At least one block must stay.</param>
+    /// <returns>The plan.</returns>
+    /// <exception cref="PlanException">A block does not exist, is named twice, or none would be left.</exception>
+    public static PruningPlan RemoveBlocks(LlamaShape shape, IEnumerable<int> blocks)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        ArgumentNullException.ThrowIfNull(blocks);
+        int[] order = [.. blocks];
+        IndexSet gone = IndexSet.Of(order);
+        if (gone.Count > 0 && gone.Indices[^1] >= shape.Layers.Length)
+            throw new PlanException($"Block {gone.Indices[^1]} cannot be removed: the model has blocks 0 to {shape.Layers.Length - 1}.");
+        if (gone.Count >= shape.Layers.Length)
+            throw new PlanException($"All {shape.Layers.Length} blocks would be removed. Keep at least one.");
+        PruningPlan all = Identity(shape);
+        HashSet<int> removed = [.. order];
+        PruningPlan plan = all with
+        {
+            Layers = [.. all.Layers.Where(l => !removed.Contains(l.SourceIndex))],
+            Provenance = new PlanProvenance { RemovedBlocks = [.. order] },
+        };
+        plan.Validate();
+        return plan;
+    }
+
+    /// <summary>This plan followed by another one, as a single plan for this plan's source. Associative.</summary>
+    /// <param name="next">A plan for the shape that this plan leaves.</param>
+    /// <returns>The composed plan. Its provenance joins the orders of removal and otherwise takes what the later plan says, the model's name excepted.</returns>
+    /// <exception cref="PlanException">The second plan is for another shape than the first one leaves.</exception>
+    public PruningPlan Then(PruningPlan next)
+    {
+        ArgumentNullException.ThrowIfNull(next);
+        if (ShapeRules.Difference(expected: Target, found: next.Source) is string difference)
+            throw new PlanException($"The second plan does not start where the first one ends: {difference}. Make it for the first plan's target shape.");
+        next.Validate();
+        return new PruningPlan
+        {
+            Source = Source,
+            Hidden = Hidden.Then(next.Hidden),
+            Layers = [.. next.Layers.Select(Compose)],
+            Provenance = Join(Provenance, next.Provenance),
+        };
+    }
+
+    private LayerPlan Compose(LayerPlan next)
+    {
+        LayerPlan mine = Layers[next.SourceIndex];
+        return new LayerPlan(mine.SourceIndex, mine.QueryHeads.Then(next.QueryHeads), mine.Intermediate.Then(next.Intermediate));
+    }
+
+    private PlanProvenance? Join(PlanProvenance? first, PlanProvenance? second)
+    {
+        if (second is null)
+            return first;
+        // The second plan counts blocks of the first one's result; the record speaks of the source.
+        ImmutableArray<int> later = [.. (second.RemovedBlocks ?? []).Select(i => Layers[i].SourceIndex)];
+        IReadOnlyList<int>? removed = first?.RemovedBlocks is null && second.RemovedBlocks is null ? null : [.. first?.RemovedBlocks ?? [], .. later];
+        return new PlanProvenance(second.Scorer ?? first?.Scorer, second.Strategy ?? first?.Strategy)
+        {
+            CalibrationHash = second.CalibrationHash ?? first?.CalibrationHash,
+            Model = first?.Model ?? second.Model,
+            Library = second.Library ?? first?.Library,
+            RemovedBlocks = removed,
+        };
+    }
+}
