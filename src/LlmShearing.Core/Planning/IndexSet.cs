@@ -51,7 +51,14 @@ public sealed class IndexSet : IEquatable<IndexSet>
     /// <param name="text">Ascending ranges separated by commas.</param>
     /// <returns>The set.</returns>
     /// <exception cref="PlanException">The text is not of that form.</exception>
-    public static IndexSet Parse(string text)
+    public static IndexSet Parse(string text) => Parse(text, ShapeRules.MaxSize);
+
+    /// <summary>Reads the range form of a set of units of which there are <paramref name="size"/>.</summary>
+    /// <param name="text">Ascending ranges separated by commas; empty text is the empty set.</param>
+    /// <param name="size">Number of units; indices are below it. Checked before ranges are expanded.</param>
+    /// <returns>The set.</returns>
+    /// <exception cref="PlanException">The text is not of that form, or names an index that does not exist.</exception>
+    public static IndexSet Parse(string text, int size)
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text.Length == 0)
@@ -64,8 +71,8 @@ public sealed class IndexSet : IEquatable<IndexSet>
                 throw new PlanException($"'{part}' in '{Shorten(text)}' is not an index or a range such as 0-3.");
             if (indices.Count > 0 && first <= indices[^1])
                 throw new PlanException($"'{part}' in '{Shorten(text)}' does not come after {indices[^1]}. Write ranges in ascending order without overlap.");
-            if ((long)last - first + indices.Count > 16_777_216)
-                throw new PlanException($"'{part}' in '{Shorten(text)}' names more than 16777216 indices.");
+            if (last >= size)
+                throw new PlanException($"'{part}' in '{Shorten(text)}' goes beyond the {size} units there are; the last one has index {size - 1}.");
             for (int i = first; i <= last; i++)
                 indices.Add(i);
         }

@@ -1,4 +1,4 @@
-// Ways to make a plan: keep everything, drop blocks, and one plan after another.
+// Ways to make a plan: keep everything, drop blocks, read a file, and one plan after another.
 using System.Collections.Immutable;
 
 namespace LlmShearing;
@@ -63,6 +63,17 @@ public sealed partial record PruningPlan
             Provenance = Join(Provenance, next.Provenance),
         };
     }
+
+    /// <summary>Writes the plan to a JSON file; see <see cref="PruningPlanJson"/>.</summary>
+    /// <param name="path">File; replaced only when everything is written.</param>
+    /// <exception cref="PlanException">The plan is not valid, or the file cannot be written.</exception>
+    public void Save(string path) => PruningPlanJson.Save(this, path);
+
+    /// <summary>Reads a plan from a JSON file; see <see cref="PruningPlanJson"/>.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>A valid plan.</returns>
+    /// <exception cref="PlanException">The file cannot be read, is not a plan, or not a valid one.</exception>
+    public static PruningPlan Load(string path) => PruningPlanJson.Load(path);
 
     private LayerPlan Compose(LayerPlan next)
     {

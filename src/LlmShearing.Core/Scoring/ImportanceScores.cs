@@ -98,10 +98,10 @@ public sealed record ImportanceScores
         BlockWindows = original.BlockWindows;
     }
 
-    private static bool IsPerLayer(PruningAxes axis) =>
+    internal static bool IsPerLayer(PruningAxes axis) =>
         axis is PruningAxes.QueryHeads or PruningAxes.KeyValueGroups or PruningAxes.Intermediate;
 
-    private int RowLength(PruningAxes axis, int layer) => axis switch
+    internal int RowLength(PruningAxes axis, int layer) => axis switch
     {
         PruningAxes.Hidden => Source.HiddenSize,
         PruningAxes.QueryHeads => Source.Layers[layer].QueryHeads,
