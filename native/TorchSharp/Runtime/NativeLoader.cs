@@ -1,0 +1,78 @@
+// Finds the bridge library, prepares the process for it (BLAS kernels, threads), and says what to do when it is missing.
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace TorchSharp.Runtime;
+
+internal static class NativeLoader
+{
+    private const string FileName = "libLlmShearingTorch.so";
+
+#pragma warning disable CA2255 // the resolver must be in place before the first native call, wherever it comes from
+    [ModuleInitializer]
+    internal static void Initialize() => NativeLibrary.SetDllImportResolver(typeof(NativeLoader).Assembly, Resolve);
+#pragma warning restore CA2255
+
+    private static nint bridge;
+    private static readonly Lock gate = new();
+
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
+    {
+        if (name != "LlmShearingTorch") return 0;
+        lock (gate)
+        {
+            if (bridge == 0) bridge = Load(assembly);
+            return bridge;
+        }
+    }
+
+    private static nint Load(Assembly assembly)
+    {
+        ChooseBlasKernels();
+        string?[] folders = [Path.GetDirectoryName(assembly.Location), AppContext.BaseDirectory];
+        string reason = "the file is not there";
+        foreach (string? folder in folders)
+        {
+            string file = Path.Combine(folder ?? "", FileName);
+            if (!File.Exists(file)) continue;
+            try
+            {
+                nint library = NativeLibrary.Load(file);
+                UseAllCores(library);
+                return library;
+            }
+            catch (DllNotFoundException e)
+            {
+                reason = e.Message;
+            }
+        }
+
+        throw new DllNotFoundException(
+            $"Cannot load {FileName} beside {assembly.GetName().Name}.dll ({reason}). "
+            + "Run `./build.sh setup` (it installs libtorch where it can and builds the bridge), then build again.");
+    }
+
+    // libtorch's own default is one thread in some builds. The caller may change it through torch.set_num_threads.
+    private static unsafe void UseAllCores(nint library)
+    {
+        int threads = int.TryParse(Environment.GetEnvironmentVariable("OMP_NUM_THREADS"), out int wanted) && wanted > 0
+            ? wanted : Environment.ProcessorCount;
+        ((delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "lts_set_num_threads"))(threads);
+    }
+
+    // OpenBLAS 0.3.21 knows no Zen 4 and falls back to AVX2 kernels there; its SkylakeX kernels run on any AVX-512 CPU.
+    // OpenBLAS reads the variable when it is loaded, so it must be in the C environment before the bridge is.
+    private static void ChooseBlasKernels()
+    {
+        if (OperatingSystem.IsLinux() && Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported
+            && Environment.GetEnvironmentVariable("OPENBLAS_CORETYPE") is null)
+        {
+            _ = setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+        }
+    }
+
+    [DllImport("libc", CharSet = CharSet.Ansi)]
+    private static extern int setenv(string name, string value, int overwrite);
+}
