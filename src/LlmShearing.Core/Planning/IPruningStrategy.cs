@@ -3,8 +3,14 @@ namespace LlmShearing;
 /// <summary>Turns scores into a plan for a target shape. Pure: no tensors, no randomness, no input or output; ties go to the lower index.</summary>
 public interface IPruningStrategy
 {
-    /// <summary>Axes for which <see cref="CreatePlan"/> needs scores.</summary>
+    /// <summary>Axes for which <see cref="CreatePlan"/> may need scores.</summary>
     PruningAxes RequiredAxes { get; }
+
+    /// <summary>Axes needed to get from one shape to another; fewer than <see cref="RequiredAxes"/> when some dimensions stay.</summary>
+    /// <param name="source">Shape of the model.</param>
+    /// <param name="target">Shape wanted.</param>
+    /// <returns>A subset of <see cref="RequiredAxes"/>; by default all of them.</returns>
+    PruningAxes RequiredAxesFor(LlamaShape source, LlamaShape target) => RequiredAxes;
 
     /// <summary>Chooses the units that stay.</summary>
     /// <param name="target">The shape wanted.</param>

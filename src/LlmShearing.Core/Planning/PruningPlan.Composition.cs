@@ -45,6 +45,46 @@ public sealed partial record PruningPlan
         return plan;
     }
 
+    /// <summary>A hand-made plan: the units that a person names stay.</summary>
+    /// <param name="shape">Shape of the model.</param>
+    /// <param name="kept">Units to keep, by axis.</param>
+    /// <returns>The plan.</returns>
+    /// <exception cref="PlanException">A unit does not exist, a named block is not kept, or nothing would be left.</exception>
+    public static PruningPlan FromKept(LlamaShape shape, KeptUnits kept)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        ArgumentNullException.ThrowIfNull(kept);
+        IndexSet blocks = kept.Layers ?? IndexSet.All(shape.Layers.Length);
+        if (blocks.Count > 0 && blocks.Indices[^1] >= shape.Layers.Length)
+            throw new PlanException($"layers: block {blocks.Indices[^1]} does not exist; the model has blocks 0 to {shape.Layers.Length - 1}.");
+        kept.QueryHeads?.EnsureAmong(blocks, "query heads");
+        kept.Intermediate?.EnsureAmong(blocks, "intermediate");
+        PruningPlan all = Identity(shape);
+        PruningPlan plan = all with
+        {
+            Hidden = kept.Hidden ?? all.Hidden,
+            Layers = [.. blocks.Indices.Select(block => all.Layers[block] with
+            {
+                QueryHeads = kept.QueryHeads?.Of(block, shape.Layers[block].QueryHeads, "query heads") ?? all.Layers[block].QueryHeads,
+                Intermediate = kept.Intermediate?.Of(block, shape.Layers[block].IntermediateSize, "intermediate") ?? all.Layers[block].Intermediate,
+            })],
+        };
+        plan.Validate();
+        return plan;
+    }
+
+    /// <summary>What becomes of every block of the source, in order.</summary>
+    /// <returns>One entry for each source block.</returns>
+    /// <exception cref="PlanException">The plan is not valid.</exception>
+    public ImmutableArray<LayerDescription> Describe()
+    {
+        LlamaShape target = Target;
+        var position = Layers.Select((l, i) => (l.SourceIndex, i)).ToDictionary();
+        return [.. Source.Layers.Select((before, block) => position.TryGetValue(block, out int i)
+            ? new LayerDescription(block, i, before, target.Layers[i], Layers[i])
+            : new LayerDescription(block, null, before, null, null))];
+    }
+
     /// <summary>This plan followed by another one, as a single plan for this plan's source. Associative.</summary>
     /// <param name="next">A plan for the shape that this plan leaves.</param>
     /// <returns>The composed plan. Its provenance joins the orders of removal and otherwise takes what the later plan says, the model's name excepted.</returns>
