@@ -1,0 +1,29 @@
+using static TorchSharp.torch;
+
+namespace LlmShearing;
+
+/// <summary>The hidden gate of one pass with what the norms need of it.</summary>
+internal sealed class HiddenGate
+{
+    public HiddenGate(Tensor value, bool inputIsMasked)
+    {
+        Value = value;
+        InputIsMasked = inputIsMasked;
+        Keep = value.ne(0).to(ScalarType.Float32);
+        KeptCount = Keep.sum().item<float>();
+        if (KeptCount == 0)
+            throw new ArgumentException("The hidden gate is zero in every channel. At least one residual channel must stay.");
+    }
+
+    /// <summary>Multipliers [H], float32.</summary>
+    public Tensor Value { get; }
+
+    /// <summary>1 where the multiplier is not zero [H].</summary>
+    public Tensor Keep { get; }
+
+    /// <summary>Number of kept channels.</summary>
+    public double KeptCount { get; }
+
+    /// <summary>Whether removed channels of the residual stream are exactly zero (the embedding was gated too).</summary>
+    public bool InputIsMasked { get; }
+}

@@ -1,0 +1,20 @@
+// Creation of parameters. A Parameter made inside a caller's dispose scope would die with it, so every one is detached here.
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LlmShearing;
+
+internal static class Weights
+{
+    /// <summary>An uninitialised parameter that no dispose scope owns.</summary>
+    public static Parameter Empty(ScalarType dtype, Device device, params long[] shape) =>
+        Own(empty(shape, dtype: dtype, device: device));
+
+    /// <summary>Turns a tensor into a parameter that no dispose scope owns; the tensor's handle is taken over.</summary>
+    public static Parameter Own(Tensor tensor, bool requiresGrad = false)
+    {
+        var parameter = new Parameter(tensor, requiresGrad);
+        parameter.DetachFromDisposeScope();
+        return parameter;
+    }
+}
