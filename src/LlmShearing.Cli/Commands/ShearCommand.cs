@@ -1,0 +1,43 @@
+// What all verbs share: the common options, examples in the help, and errors that become exit codes.
+using System.CommandLine;
+using static TorchSharp.torch;
+
+namespace LlmShearing.Cli;
+
+internal abstract class ShearCommand : Command
+{
+    private readonly CommonOptions _common = new();
+
+    protected ShearCommand(Surroundings surroundings, string name, string description, params string[] examples)
+        : base(name, description)
+    {
+        Examples = examples;
+        SetAction((parsed, cancellation) => Task.FromResult(Run(surroundings, parsed, cancellation)));
+    }
+
+    /// <summary>Whole command lines, shown at the end of --help.</summary>
+    public IReadOnlyList<string> Examples { get; }
+
+    protected void AddOptions(params Option[] options)
+    {
+        foreach (Option option in options)
+            Options.Add(option);
+    }
+
+    /// <summary>To be called last, so that the common options close the list.</summary>
+    protected void AddCommonOptions() => AddOptions(_common.All);
+
+    protected abstract void Execute(Invocation run);
+
+    private int Run(Surroundings surroundings, ParseResult parsed, CancellationToken cancellation)
+    {
+        using var progress = new ProgressPrinter(surroundings, parsed.GetValue(_common.Quiet));
+        return ExitCodes.Guard(surroundings, progress, () =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (parsed.GetValue(_common.Threads) is int threads)
+                set_num_threads(threads);
+            Execute(new Invocation(surroundings, _common, parsed, progress, cancellation));
+        });
+    }
+}

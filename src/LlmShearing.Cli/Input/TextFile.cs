@@ -1,0 +1,55 @@
+// Text records: a JSON Lines file has one a line, in a field; any other file is one record.
+using System.Text.Json;
+
+namespace LlmShearing.Cli;
+
+/// <param name="Path">The file.</param>
+/// <param name="Records">Texts in file order; may be empty strings.</param>
+/// <param name="IsPlain">One plain text, as against separate records.</param>
+internal sealed record TextFile(string Path, IReadOnlyList<string> Records, bool IsPlain)
+{
+    public const string DefaultField = "text";
+
+    /// <summary>Reads JSON Lines when the name ends in .jsonl, .ndjson or .json or when a field is named; else plain text.</summary>
+    public static TextFile Read(string path, string? field)
+    {
+        string text = InputFile.Text(path);
+        bool lines = field is not null || System.IO.Path.GetExtension(path).ToUpperInvariant() is ".JSONL" or ".NDJSON" or ".JSON";
+        return lines ? new TextFile(path, ReadLines(path, text, field ?? DefaultField), false) : new TextFile(path, [text], true);
+    }
+
+    private static List<string> ReadLines(string path, string text, string field)
+    {
+        var records = new List<string>();
+        int number = 0;
+        // Lines end at \n only: JSON text may contain the other characters that end a line elsewhere.
+        foreach (Range range in text.AsSpan().Split('\n'))
+        {
+            ReadOnlyMemory<char> line = text.AsMemory()[range];
+            number++;
+            if (!line.Span.IsWhiteSpace())
+                records.Add(Field(path, number, line, field));
+        }
+
+        return records;
+    }
+
+    private static string Field(string path, int number, ReadOnlyMemory<char> line, string field)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                throw new UsageException($"{path}, line {number}: expected a JSON object with a member \"{field}\".");
+            if (!document.RootElement.TryGetProperty(field, out JsonElement value))
+                throw new UsageException($"{path}, line {number}: no member \"{field}\"; there are: {string.Join(", ", document.RootElement.EnumerateObject().Select(m => m.Name))}. Name the right one with --field.");
+            return value.ValueKind == JsonValueKind.String
+                ? value.GetString()!
+                : throw new UsageException($"{path}, line {number}: \"{field}\" is not text.");
+        }
+        catch (JsonException e)
+        {
+            throw new UsageException($"{path}, line {number}: not valid JSON. A .jsonl file has one JSON object a line.", e);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// One run of one verb: its options' values, its progress line, and the two ways to give a result.
+using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace LlmShearing.Cli;
+
+internal sealed class Invocation(Surroundings surroundings, CommonOptions common, ParseResult parsed, ProgressPrinter progress, CancellationToken cancellation)
+{
+    // Token text and paths stay readable; the output is no HTML.
+    private static readonly JsonSerializerOptions JsonStyle = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public Surroundings Surroundings => surroundings;
+
+    public CancellationToken Cancellation => cancellation;
+
+    public ProgressPrinter Progress => progress;
+
+    public bool Json => parsed.GetValue(common.Json);
+
+    public T? Get<T>(Option<T> option) => parsed.GetValue(option);
+
+    public T Get<T>(Argument<T> argument) => parsed.GetRequiredValue(argument);
+
+    /// <summary>Whether the user wrote the option, as against its default.</summary>
+    public bool IsGiven(Option option) => parsed.GetResult(option) is { Implicit: false };
+
+    /// <summary>Gives the result: one JSON object with --json, else tables and text.</summary>
+    public void Result(Func<JsonObject> json, Action<IAnsiConsole> human)
+    {
+        progress.Clear();
+        if (Json)
+            surroundings.Out.WriteLine(json().ToJsonString(JsonStyle));
+        else
+            human(surroundings.CreateConsole());
+        surroundings.Out.Flush();
+    }
+
+    /// <summary>Says something on standard error, unless --quiet.</summary>
+    public void Note(string message)
+    {
+        if (parsed.GetValue(common.Quiet))
+            return;
+        progress.Clear();
+        surroundings.Error.WriteLine(message);
+    }
+}
