@@ -18,6 +18,9 @@ public interface ILlamaSource
     /// <summary>Where the work is done.</summary>
     Device Device { get; }
 
+    /// <summary>Whether all weights stay in memory. Where not, send many states through a block before asking for the next one. Default true.</summary>
+    bool IsResident => true;
+
     /// <summary>Embeds token ids.</summary>
     /// <param name="ids">[B, T], int64.</param>
     /// <param name="pass">The pass whose hidden gate applies, or null.</param>

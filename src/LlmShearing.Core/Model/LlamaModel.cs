@@ -8,7 +8,7 @@ namespace LlmShearing;
 /// A LLaMA-family decoder held in memory. Parameter names are those of Hugging Face without the leading "model.".
 /// A tied model has no lm_head module: the embedding is the output projection.
 /// </summary>
-public sealed class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
+public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
 {
     /// <summary>Embedding [V, H].</summary>
     public readonly LlamaEmbedding embed_tokens;
