@@ -37,7 +37,7 @@ public sealed record LlamaConfig
     /// <summary>End-of-sequence ids; may be empty.</summary>
     public ImmutableArray<int> EosTokenIds { get; init; } = [];
 
-    /// <summary>Padding id, or null. Its embedding row gets no gradient from the input side.</summary>
+    /// <summary>Padding id, or null. Its embedding row gets no gradient from the input side. Negative ids count from the end: -1 is the last row.</summary>
     public int? PadTokenId { get; init; }
 
     /// <summary>The JSON this configuration was read from, so that unknown keys survive a round trip; null when made in code.</summary>
@@ -47,4 +47,19 @@ public sealed record LlamaConfig
     /// <param name="layer">0-based block index.</param>
     /// <returns>The window or null.</returns>
     public int? SlidingWindow(int layer) => SlidingWindows.IsDefaultOrEmpty ? null : SlidingWindows[layer];
+
+    /// <summary>The configuration of the model that a plan leaves: its target shape, and the sliding windows of the blocks that stay.</summary>
+    /// <param name="plan">A plan for a model of this <see cref="Shape"/>.</param>
+    /// <returns>A new configuration with the same <see cref="Source"/>.</returns>
+    /// <exception cref="PlanException">The plan is for another shape, or not valid.</exception>
+    public LlamaConfig For(PruningPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        plan.EnsureFor(Shape);
+        return this with
+        {
+            Shape = plan.Target,
+            SlidingWindows = SlidingWindows.IsDefaultOrEmpty ? default : [.. plan.Layers.Select(layer => SlidingWindows[layer.SourceIndex])],
+        };
+    }
 }

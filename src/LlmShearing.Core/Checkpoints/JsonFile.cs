@@ -1,0 +1,52 @@
+// Reads the small JSON files of a checkpoint folder strictly: bounded size, valid UTF-8, no duplicate keys, an object at the top.
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace LlmShearing;
+
+internal static class JsonFile
+{
+    /// <summary>Largest file accepted, in bytes; the index of a model with a million tensors is smaller.</summary>
+    private const long MaxLength = 256L << 20;
+
+    public static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        IndentSize = 2,
+        NewLine = "\n",
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    public static JsonObject ReadObject(string path)
+    {
+        byte[] bytes;
+        try
+        {
+            long length = new FileInfo(path).Length;
+            if (length > MaxLength)
+                throw new CheckpointException($"'{path}' has {length} bytes; at most {MaxLength} are read. It is not the file it should be.", path);
+            bytes = File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"'{path}' cannot be read: {e.Message}", path, e);
+        }
+
+        return ParseObject(bytes, path);
+    }
+
+    public static JsonObject ParseObject(ReadOnlySpan<byte> utf8, string path)
+    {
+        if (!System.Text.Unicode.Utf8.IsValid(utf8))
+            throw new CheckpointException($"'{path}' is not UTF-8 text.", path);
+        try
+        {
+            JsonNode? node = JsonNode.Parse(utf8, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });
+            return node as JsonObject ?? throw new CheckpointException($"'{path}' is not a JSON object.", path);
+        }
+        catch (JsonException e)
+        {
+            throw new CheckpointException($"'{path}' is not valid JSON: {e.Message}", path, e);
+        }
+    }
+}
