@@ -1,8 +1,7 @@
-// Finds the bridge library, prepares the process for it (BLAS kernels, threads), and says what to do when it is missing.
+// Finds the bridge library, prepares the process for it (threads), and says what to do when it is missing.
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace TorchSharp.Runtime;
 
@@ -30,7 +29,6 @@ internal static class NativeLoader
 
     private static nint Load(Assembly assembly)
     {
-        ChooseBlasKernels();
         string?[] folders = [Path.GetDirectoryName(assembly.Location), AppContext.BaseDirectory];
         string reason = "the file is not there";
         foreach (string? folder in folders)
@@ -61,18 +59,4 @@ internal static class NativeLoader
             ? wanted : Environment.ProcessorCount;
         ((delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "lts_set_num_threads"))(threads);
     }
-
-    // OpenBLAS 0.3.21 knows no Zen 4 and falls back to AVX2 kernels there; its SkylakeX kernels run on any AVX-512 CPU.
-    // OpenBLAS reads the variable when it is loaded, so it must be in the C environment before the bridge is.
-    private static void ChooseBlasKernels()
-    {
-        if (OperatingSystem.IsLinux() && Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported
-            && Environment.GetEnvironmentVariable("OPENBLAS_CORETYPE") is null)
-        {
-            _ = setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
-        }
-    }
-
-    [DllImport("libc", CharSet = CharSet.Ansi)]
-    private static extern int setenv(string name, string value, int overwrite);
 }
