@@ -21,20 +21,20 @@ struct Slot {
 };
 
 enum SlotKind : int32_t {
-  kNone = 0,
-  kTensor = 1,
-  kInt = 2,       // also ScalarType, Layout, MemoryFormat, and integral Scalars
-  kDouble = 3,
-  kBool = 4,
-  kString = 5,
-  kIntList = 6,
-  kTensorList = 7,
-  kOptionalTensorList = 8,  // null entries are absent tensors (advanced indexing)
-  kDoubleList = 9,
-  kDevice = 10,             // length: device type, value: device index
-  kGenerator = 11,
-  kBoolList = 12,
-  kDefault = 13,            // the schema's own default for this argument
+  kSlotNone = 0,
+  kSlotTensor = 1,
+  kSlotInt = 2,       // also ScalarType, Layout, MemoryFormat, and integral Scalars
+  kSlotDouble = 3,
+  kSlotBool = 4,
+  kSlotString = 5,
+  kSlotIntList = 6,
+  kSlotTensorList = 7,
+  kSlotOptionalTensorList = 8,  // null entries are absent tensors (advanced indexing)
+  kSlotDoubleList = 9,
+  kSlotDevice = 10,             // length: device type, value: device index
+  kSlotGenerator = 11,
+  kSlotBoolList = 12,
+  kSlotDefault = 13,            // the schema's own default for this argument
 };
 
 namespace lts {

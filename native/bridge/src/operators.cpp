@@ -26,29 +26,29 @@ torch::jit::Stack& stack() {
 
 void push(torch::jit::Stack& s, const Operator& op, const Slot& a, size_t position) {
   switch (a.kind) {
-    case kNone: s.emplace_back(); return;
-    case kTensor: s.emplace_back(lts::borrow(reinterpret_cast<Handle>(a.value))); return;
-    case kInt: s.emplace_back(a.value); return;
-    case kDouble: { double d; std::memcpy(&d, &a.value, 8); s.emplace_back(d); return; }
-    case kBool: s.emplace_back(a.value != 0); return;
-    case kString: s.emplace_back(std::string(reinterpret_cast<const char*>(a.value), a.length)); return;
-    case kIntList: {
+    case kSlotNone: s.emplace_back(); return;
+    case kSlotTensor: s.emplace_back(lts::borrow(reinterpret_cast<Handle>(a.value))); return;
+    case kSlotInt: s.emplace_back(a.value); return;
+    case kSlotDouble: { double d; std::memcpy(&d, &a.value, 8); s.emplace_back(d); return; }
+    case kSlotBool: s.emplace_back(a.value != 0); return;
+    case kSlotString: s.emplace_back(std::string(reinterpret_cast<const char*>(a.value), a.length)); return;
+    case kSlotIntList: {
       auto p = reinterpret_cast<const int64_t*>(a.value);
       s.emplace_back(at::IntArrayRef(p, a.length));
       return;
     }
-    case kDoubleList: {
+    case kSlotDoubleList: {
       auto p = reinterpret_cast<const double*>(a.value);
       s.emplace_back(at::ArrayRef<double>(p, a.length));
       return;
     }
-    case kBoolList: {
+    case kSlotBoolList: {
       c10::List<bool> list;
       for (int i = 0; i < a.length; i++) list.push_back(reinterpret_cast<const int64_t*>(a.value)[i] != 0);
       s.emplace_back(std::move(list));
       return;
     }
-    case kTensorList: {
+    case kSlotTensorList: {
       auto p = reinterpret_cast<Handle*>(a.value);
       c10::List<at::Tensor> list;
       list.reserve(a.length);
@@ -56,7 +56,7 @@ void push(torch::jit::Stack& s, const Operator& op, const Slot& a, size_t positi
       s.emplace_back(std::move(list));
       return;
     }
-    case kOptionalTensorList: {
+    case kSlotOptionalTensorList: {
       auto p = reinterpret_cast<Handle*>(a.value);
       c10::List<c10::optional<at::Tensor>> list;
       list.reserve(a.length);
@@ -65,35 +65,35 @@ void push(torch::jit::Stack& s, const Operator& op, const Slot& a, size_t positi
       s.emplace_back(std::move(list));
       return;
     }
-    case kDevice:
+    case kSlotDevice:
       s.emplace_back(c10::Device(static_cast<c10::DeviceType>(a.length), static_cast<c10::DeviceIndex>(a.value)));
       return;
-    case kGenerator: s.emplace_back(*reinterpret_cast<at::Generator*>(a.value)); return;
-    case kDefault: s.emplace_back(op.defaults[position]); return;
+    case kSlotGenerator: s.emplace_back(*reinterpret_cast<at::Generator*>(a.value)); return;
+    case kSlotDefault: s.emplace_back(op.defaults[position]); return;
     default: TORCH_CHECK(false, "argument ", position, " of ", op.handle.schema().name(), " has unknown kind ", a.kind);
   }
 }
 
 Slot pop(c10::IValue&& v) {
-  Slot r{kNone, 0, 0};
+  Slot r{kSlotNone, 0, 0};
   if (v.isTensor()) {
     r.value = reinterpret_cast<int64_t>(lts::give(std::move(v).toTensor()));
-    r.kind = r.value ? kTensor : kNone;
+    r.kind = r.value ? kSlotTensor : kSlotNone;
   } else if (v.isInt()) {
-    r.kind = kInt;
+    r.kind = kSlotInt;
     r.value = v.toInt();
   } else if (v.isDouble()) {
-    r.kind = kDouble;
+    r.kind = kSlotDouble;
     double d = v.toDouble();
     std::memcpy(&r.value, &d, 8);
   } else if (v.isBool()) {
-    r.kind = kBool;
+    r.kind = kSlotBool;
     r.value = v.toBool();
   } else if (v.isTensorList()) {
     auto tensors = std::move(v).toTensorVector();
     auto out = static_cast<Handle*>(std::malloc(sizeof(Handle) * (tensors.size() + 1)));
     for (size_t i = 0; i < tensors.size(); i++) out[i] = lts::give(std::move(tensors[i]));
-    r.kind = kTensorList;
+    r.kind = kSlotTensorList;
     r.length = static_cast<int32_t>(tensors.size());
     r.value = reinterpret_cast<int64_t>(out);
   }

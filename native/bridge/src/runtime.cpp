@@ -1,4 +1,5 @@
 // The process: error text, threads, random generators, memory settings.
+#include "blas.h"
 #include "bridge.h"
 
 #include <ATen/Context.h>
@@ -7,7 +8,6 @@
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <dlfcn.h>
-#include <malloc.h>
 
 using lts::guarded;
 
@@ -26,8 +26,7 @@ LTS_API const char* lts_version() { return TORCH_VERSION; }
 LTS_API void lts_set_num_threads(int32_t n) {
   guarded<int>(0, [&] {
     at::set_num_threads(n);
-    using setter = void (*)(int);
-    if (auto set = reinterpret_cast<setter>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(n);
+    lts::set_blas_threads(n);
     return 0;
   });
 }
