@@ -6,7 +6,7 @@ using System.Collections.Immutable;
 namespace LlmShearing;
 
 /// <summary>A checkpoint folder of the LLaMA family, opened and checked; weights are read on demand. Reads may run on several threads.</summary>
-public sealed class LlamaCheckpoint : ILlamaSource, IDisposable
+public sealed class LlamaCheckpoint : IDisposable
 {
     // Large enough that a read costs little beside its bytes, small enough to stay in the second-level cache until it is converted.
     private const int ChunkBytes = 256 << 10;
