@@ -22,6 +22,8 @@ public sealed class LlamaPass
             : tensor(_positions, batch, length, device: device);
         (Cos, Sin) = RotaryEmbedding.Tables(inverse, positions, dtype);
         Hidden = options.Gates?.HiddenGate();
+        for (int i = 0; i < config.Shape.Layers.Length; i++)
+            _ = Mask(config.SlidingWindow(i), out _);   // made here, so that all blocks share them in the scope of the pass
     }
 
     /// <summary>Rows.</summary>
