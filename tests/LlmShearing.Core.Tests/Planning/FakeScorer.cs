@@ -1,0 +1,28 @@
+namespace LlmShearing.Planning.Tests;
+
+/// <summary>A model of which only the shape matters.</summary>
+internal sealed class FakeSource(LlamaShape shape) : ILlamaSource
+{
+    public LlamaConfig Config { get; } = new() { Shape = shape };
+}
+
+/// <summary>Scores from a function of the request and the blocks removed so far; reads all calibration data, as real scorers do.</summary>
+internal sealed class FakeScorer(PruningAxes axes, Func<ScoringRequest, IndexSet, ImportanceScores> score) : IPlanAwareScorer
+{
+    public List<PruningAxes> Requested { get; } = [];
+
+    public int TokensRead { get; private set; }
+
+    public PruningAxes SupportedAxes => axes;
+
+    public ImportanceScores Score(ScoringRequest request, IProgress<ShearingProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Score(request, IndexSet.Empty, progress, cancellationToken);
+
+    public ImportanceScores Score(ScoringRequest request, IndexSet removedBlocks, IProgress<ShearingProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        Requested.Add(request.Axes);
+        foreach (TokenBatch batch in request.Calibration)
+            TokensRead += batch.Ids.Length;
+        return score(request, removedBlocks);
+    }
+}
