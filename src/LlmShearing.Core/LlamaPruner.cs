@@ -104,7 +104,7 @@ public sealed partial class LlamaPruner
         using var hash = new CalibrationHash();
         PruningPlan plan = make(hash.Through(calibration ?? []));
         plan.EnsureFor(model.Config.Shape);
-        plan = plan with { Provenance = (plan.Provenance ?? new PlanProvenance()) with { CalibrationHash = hash.Value } };
+        plan = plan with { Provenance = (plan.Provenance ?? new PlanProvenance()) with { CalibrationHash = hash.Value, Model = model.Name } };
         LlamaShape target = plan.Target;
         CoreLog.PlanCreated(_logger, plan.Provenance.Strategy ?? "?", plan.Provenance.Scorer ?? "?", model.Config.Shape.ParameterCount, target.ParameterCount, target.Layers.Length, _time.GetElapsedTime(start).TotalSeconds);
         return plan;

@@ -52,6 +52,11 @@ internal sealed class StrictJson
         {
             throw error($"{file} is not valid JSON: {e.Message}", e);
         }
+        catch (InvalidOperationException e)
+        {
+            // Text is decoded when it is asked for: broken UTF-8 and half surrogate pairs show here.
+            throw error($"{file} is not valid JSON: {e.Message}", e);
+        }
         catch (Exception e) when (e is FormatException or ShearingException)
         {
             throw error($"{file}: {e.Message}", e);

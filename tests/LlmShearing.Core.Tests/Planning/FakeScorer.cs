@@ -1,9 +1,31 @@
+using static TorchSharp.torch;
+
 namespace LlmShearing.Planning.Tests;
 
 /// <summary>A model of which only the shape matters.</summary>
 internal sealed class FakeSource(LlamaShape shape) : ILlamaSource
 {
     public LlamaConfig Config { get; } = new() { Shape = shape };
+
+    public string Name => "fake";
+
+    public ScalarType Dtype => ScalarType.Float32;
+
+    public Device Device => throw Unused();
+
+    public Tensor Embed(Tensor ids, LlamaPass? pass = null) => throw Unused();
+
+    public BlockLease AcquireBlock(int layer) => throw Unused();
+
+    public Tensor FinalNorm(Tensor hidden, LlamaPass? pass = null) => throw Unused();
+
+    public Tensor Logits(Tensor normed) => throw Unused();
+
+    public IEnumerable<(long Start, Tensor Weight)> HeadChunks(long rows) => throw Unused();
+
+    public Tensor HeadRows(Tensor ids) => throw Unused();
+
+    private static InvalidOperationException Unused() => new("Planning looks at the shape only.");
 }
 
 /// <summary>Scores from a function of the request and the blocks removed so far; reads all calibration data, as real scorers do.</summary>

@@ -12,7 +12,7 @@ public class LlamaPrunerTests
         PruningPlan plan = new LlamaPruner().CreatePlan(new FakeSource(Shapes.Mha12), scorer, new BlockDepthOptions { Count = 2 }, Calibration);
 
         Assert.Equal([11, 10], Shapes.RemovalOrder(plan));
-        Assert.Equal(("mine", "block-depth"), (plan.Provenance!.Scorer, plan.Provenance.Strategy));
+        Assert.Equal(("mine", "block-depth", "fake"), (plan.Provenance!.Scorer, plan.Provenance.Strategy, plan.Provenance.Model));
         Assert.Matches("^[0-9a-f]{64}$", plan.Provenance.CalibrationHash);
         Assert.Matches(@"^\d+\.\d+\.\d+", plan.Provenance.Library);
     }

@@ -155,6 +155,18 @@ public sealed class PruningPlanJsonTests : IDisposable
         Assert.Contains(message, found, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"\\ud800\"", new byte[0])]
+    [InlineData("\"", new byte[] { 0xff, (byte)'"' })]
+    public void Read_BrokenText_IsRefusedWithPlanException(string prefix, byte[] rest)
+    {
+        string text = Text(PruningPlan.Identity(Shapes.Mha12)).Replace("\"0-31\"", "@", StringComparison.Ordinal);
+        string[] sides = text.Split('@');
+        byte[] bytes = [.. Encoding.UTF8.GetBytes(sides[0] + prefix), .. rest, .. Encoding.UTF8.GetBytes(sides[1])];
+
+        Assert.Contains("is not valid JSON", Assert.Throws<PlanException>(() => PruningPlanJson.Read(new MemoryStream(bytes))).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Read_EveryTruncation_IsRefusedWithPlanException()
     {
