@@ -36,7 +36,9 @@ internal sealed class AddedTokenSplitter
                 start = Math.Max(text[..start].TrimEnd().Length, taken);
             if (token.RightStrip)
                 end = text.Length - text[end..].TrimStart().Length;
-            return token;
+            // Nothing is left when an earlier token took all of it (a token of whitespace that strips as well).
+            if (start < end)
+                return token;
         }
         end = start;
         return null;

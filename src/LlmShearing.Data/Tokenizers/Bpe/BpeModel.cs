@@ -47,7 +47,9 @@ internal sealed class BpeModel
                 _byteSymbols[b] = _symbols[ByteAlphabet.ToChar((byte)b)];
         }
 
-        if (!byteLevel && !_decorated && !definition.IgnoreMerges && _symbols[WordCutter.SpaceMark] >= 0)
+        // A character that vanishes would bring its neighbours together across a cut.
+        bool nothingVanishes = definition.UnknownToken is not null || (definition.ByteFallback && !_byteTokens.Contains(-1));
+        if (!byteLevel && !_decorated && !definition.IgnoreMerges && nothingVanishes && _symbols[WordCutter.SpaceMark] >= 0)
             _cutter = WordCutter.TryCreate(definition.Merges);
     }
 

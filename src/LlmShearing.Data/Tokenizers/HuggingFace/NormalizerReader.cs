@@ -39,7 +39,6 @@ internal static class NormalizerReader
             @"\s" => new SpaceScanner(),
             @"\p{N}" => new DigitScanner(individual: true),
             @"\p{N}+" => new DigitScanner(individual: false),
-            @"\w+|[^\w\s]+" => new WordScanner(),
             _ => SimpleRegexScanner.TryCreate(pattern) ?? throw regex.Unsupported("regular expression", pattern),
         };
     }

@@ -1,15 +1,23 @@
 """Writes normalization-data.txt from the Unicode data of the running Python.
 
+Only characters of Unicode 9.0 are listed (perl knows their age): the reference tokenizers normalise with tables of that
+version, and what Unicode once said about a character's normalization never changes.
+
 Lines: `u version` | `c first last class` (canonical combining class, hex hex decimal)
 | `d code mapping...` (canonical) | `k code mapping...` (compatibility)
 | `x code` (canonical mapping of two that never composes). Hangul is computed, not listed.
 """
+import subprocess
 import sys
 import unicodedata as u
 
 hexa = lambda n: format(n, "X")
-codes = [c for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
-out = [f"u {u.unidata_version}"]
+VERSION = "9.0"
+present = subprocess.run(
+    ["perl", "-e", f"for $c (0..0x10FFFF) {{ print qq($c\\n) if chr($c) =~ /\\p{{Present_In: {VERSION}}}/ }}"],
+    check=True, capture_output=True, text=True).stdout.split()
+codes = [c for c in map(int, present) if not 0xD800 <= c < 0xE000]
+out = [f"u {VERSION}"]
 
 start = None
 for c in codes + [None]:
