@@ -30,6 +30,13 @@ public sealed class GoldenTensors : IDisposable
         return [.. Enumerable.Range(0, (int)shape[0]).Select(r => all[(int)(r * shape[1])..(int)((r + 1) * shape[1])])];
     }
 
+    /// <summary>Rows of unequal length: <paramref name="name"/> holds all values, name_offsets where each row starts.</summary>
+    public int[][] Ragged(string name)
+    {
+        int[] all = Ints(name), offsets = Ints(name + "_offsets");
+        return [.. Enumerable.Range(0, offsets.Length - 1).Select(r => all[offsets[r]..offsets[r + 1]])];
+    }
+
     public void Dispose() => _reader.Dispose();
 
     private T[] Read<T>(string name, SafetensorsDtype dtype)

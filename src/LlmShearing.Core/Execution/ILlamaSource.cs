@@ -57,7 +57,7 @@ public interface ILlamaSource
 /// <summary>A borrowed block.</summary>
 public sealed class BlockLease : IDisposable
 {
-    private readonly Action? _release;
+    private Action? _release;
 
     /// <summary>Wraps a block.</summary>
     /// <param name="block">The block.</param>
@@ -68,5 +68,5 @@ public sealed class BlockLease : IDisposable
     public LlamaBlock Block { get; }
 
     /// <inheritdoc/>
-    public void Dispose() => _release?.Invoke();
+    public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
 }

@@ -19,7 +19,7 @@ public sealed class LlamaBlock : nn.Module
     /// <summary>Feed-forward sub-block, or null.</summary>
     public readonly LlamaMlp? mlp;
 
-    private readonly int _layer;
+    private int _layer;
 
     internal LlamaBlock(LlamaConfig config, int layer, ScalarType dtype, Device device)
         : base(nameof(LlamaBlock))
@@ -44,6 +44,13 @@ public sealed class LlamaBlock : nn.Module
 
     /// <summary>Index of the block in its model.</summary>
     public int Layer => _layer;
+
+    /// <summary>Lets the block stand for another layer of the same shape, whose weights are about to be read into it.</summary>
+    internal void MoveTo(LlamaConfig config, int layer)
+    {
+        _layer = layer;
+        self_attn?.MoveTo(config, layer);
+    }
 
     /// <summary>Runs the block.</summary>
     /// <param name="hidden">Residual stream [B, T, H]; not changed.</param>
@@ -90,10 +97,10 @@ public sealed class LlamaAttention : nn.Module
     /// <summary>Output [H, Nq * hd].</summary>
     public readonly Projection o_proj;
 
-    private readonly int _layer;
     private readonly int _headDim;
     private readonly LayerShape _sizes;
-    private readonly int? _window;
+    private int _layer;
+    private int? _window;
 
     internal LlamaAttention(LlamaConfig config, int layer, ScalarType dtype, Device device)
         : base(nameof(LlamaAttention))
@@ -107,6 +114,8 @@ public sealed class LlamaAttention : nn.Module
         o_proj = new Projection(h, q, shape.OutputBias, dtype, device);
         RegisterComponents();
     }
+
+    internal void MoveTo(LlamaConfig config, int layer) => (_layer, _window) = (layer, config.SlidingWindow(layer));
 
     internal Tensor forward(Tensor x, LlamaPass pass)
     {

@@ -1,0 +1,26 @@
+// The short way from a folder to a model.
+using static TorchSharp.torch;
+
+namespace LlmShearing;
+
+public sealed partial class LlamaModel
+{
+    /// <summary>Loads a Hugging Face folder into memory.</summary>
+    /// <param name="folder">Folder with config.json and safetensors weights, in one file or several.</param>
+    /// <param name="dtype">Type of the weights in memory; null = float32.</param>
+    /// <param name="device">Where the weights go; null = CPU.</param>
+    /// <param name="progress">Receives bytes read of all stored bytes; may be null.</param>
+    /// <param name="cancellationToken">Checked about every 4 MiB.</param>
+    /// <returns>A model owned by the caller; no parameter requires gradients.</returns>
+    /// <exception cref="CheckpointException">The folder is not a complete LLaMA.</exception>
+    public static LlamaModel Load(
+        string folder,
+        ScalarType? dtype = null,
+        Device? device = null,
+        IProgress<ShearingProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        using LlamaCheckpoint checkpoint = LlamaCheckpoint.Open(folder);
+        return LlamaModelLoader.Load(checkpoint, new LlamaLoadOptions { Dtype = dtype ?? ScalarType.Float32, Device = device }, progress, cancellationToken);
+    }
+}

@@ -1,0 +1,101 @@
+// Blocks read from disk one ahead of their use, in buffers that are used again: two of them when blocks are asked for in order.
+using static TorchSharp.torch;
+
+namespace LlmShearing;
+
+/// <summary>Lends blocks of a checkpoint. For one thread at a time; only the reading of bytes happens on another.</summary>
+internal sealed class StreamedBlocks(LlamaCheckpoint checkpoint, ScalarType dtype) : IDisposable
+{
+    private readonly List<LlamaBlock> _free = [];
+    private (int Layer, LlamaBlock Block, Task Read)? _ahead;
+    private bool _disposed;
+
+    /// <summary>Lends a block, and begins to read the one after it.</summary>
+    public BlockLease Acquire(int layer)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(layer);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(layer, checkpoint.Config.Shape.Layers.Length);
+        if (_ahead?.Layer != layer)
+        {
+            Drop();
+            _ahead = Begin(layer);
+        }
+
+        (_, LlamaBlock block, Task read) = _ahead!.Value;
+        _ahead = null;
+        try
+        {
+            read.GetAwaiter().GetResult();
+        }
+        catch
+        {
+            _free.Add(block);
+            throw;
+        }
+
+        if (layer + 1 < checkpoint.Config.Shape.Layers.Length)
+            _ahead = Begin(layer + 1);
+        return new BlockLease(block, () => Release(block));
+    }
+
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        Drop();
+        _free.ForEach(b => b.Dispose());
+        _free.Clear();
+    }
+
+    private void Release(LlamaBlock block)
+    {
+        if (_disposed)
+            block.Dispose();
+        else
+            _free.Add(block);
+    }
+
+    // The memory of the block is looked up here; the other thread only fills it.
+    private (int Layer, LlamaBlock Block, Task Read) Begin(int layer)
+    {
+        LlamaBlock block = Take(layer);
+        string prefix = $"model.layers.{layer}.";
+        (string Name, WeightMemory Memory)[] targets = [.. block.named_parameters().Select(p => (prefix + p.name, new WeightMemory(p.parameter)))];
+        return (layer, block, Task.Run(() =>
+        {
+            foreach ((string name, WeightMemory memory) in targets)
+                memory.Read(checkpoint, name, 0, 0, memory.ElementCount);
+        }));
+    }
+
+    private LlamaBlock Take(int layer)
+    {
+        LlamaConfig config = checkpoint.Config;
+        int fitting = _free.FindIndex(b => config.Shape.Layers[b.Layer].Equals(config.Shape.Layers[layer]));
+        if (fitting >= 0)
+        {
+            LlamaBlock block = _free[fitting];
+            _free.RemoveAt(fitting);
+            block.MoveTo(config, layer);
+            return block;
+        }
+
+        // Blocks of a pruned model may differ in size: what does not fit is given back first.
+        _free.ForEach(b => b.Dispose());
+        _free.Clear();
+        return new LlamaBlock(config, layer, dtype, CPU);
+    }
+
+    // A block that was read ahead for nothing. An error in reading it was not asked for, so it is not reported.
+    private void Drop()
+    {
+        if (_ahead is not { } ahead)
+            return;
+        _ahead = null;
+        ((IAsyncResult)ahead.Read).AsyncWaitHandle.WaitOne();
+        _ = ahead.Read.Exception;
+        _free.Add(ahead.Block);
+    }
+}
