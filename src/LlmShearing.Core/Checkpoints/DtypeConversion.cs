@@ -57,6 +57,39 @@ public static class DtypeConversion
         }
     }
 
+    /// <summary>Whether a finite value would become infinite in <paramref name="dtype"/>, and which one is the first.</summary>
+    internal static bool Overflows(SafetensorsDtype dtype, ReadOnlySpan<float> values, out float culprit)
+    {
+        culprit = 0;
+        // Halfway between the largest finite value and the next power of two; from there on rounding reaches infinity.
+        float limit = dtype switch
+        {
+            SafetensorsDtype.F16 => 65520f,
+            SafetensorsDtype.BF16 => BitConverter.UInt32BitsToSingle(0x7F7F8000),
+            _ => float.PositiveInfinity,
+        };
+        if (float.IsInfinity(limit))
+            return false;
+        int i = 0;
+        var from = new Vector<float>(limit);
+        var infinity = new Vector<float>(float.PositiveInfinity);
+        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> magnitude = Vector.Abs(new Vector<float>(values[i..]));
+            if (Vector.LessThanAny(magnitude, infinity) && Vector.GreaterThanOrEqualAny(magnitude, from))
+                break; // perhaps: the loop below looks at each element from here on
+        }
+
+        for (; i < values.Length; i++)
+            if (MathF.Abs(values[i]) >= limit && float.IsFinite(values[i]))
+            {
+                culprit = values[i];
+                return true;
+            }
+
+        return false;
+    }
+
     private static void CheckLengths(SafetensorsDtype dtype, int bytes, int elements)
     {
         if (!dtype.IsWeight())

@@ -10,9 +10,12 @@ internal static partial class FileRangeCopy
     // Cancellation is checked between pieces.
     private const long Piece = 64L << 20;
 
+    // Below this a call into the kernel for each range costs more than the copy it saves.
+    private const long SmallestInKernel = 256 << 10;
+
     public static void Copy(SafetensorsReader source, long position, Stream target, long length, byte[] buffer, CancellationToken cancellationToken)
     {
-        if (target is FileStream file && OperatingSystem.IsLinux() && length > buffer.Length)
+        if (target is FileStream file && OperatingSystem.IsLinux() && length >= SmallestInKernel)
         {
             long done = InKernel(source.Handle, position, file, length, cancellationToken);
             position += done;
