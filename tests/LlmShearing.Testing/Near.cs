@@ -15,7 +15,7 @@ public static class Near
         {
             if (where is not null && !where(i))
                 continue;
-            double excess = Math.Abs((double)actual[i] - expected[i]) / (absolute + (relative * Math.Abs(expected[i])));
+            double excess = actual[i] == expected[i] ? 0 : Math.Abs((double)actual[i] - expected[i]) / (absolute + (relative * Math.Abs(expected[i])));
             if (double.IsNaN(excess) || excess > worst)
                 (worst, at) = (excess, i);
             if (double.IsNaN(excess))

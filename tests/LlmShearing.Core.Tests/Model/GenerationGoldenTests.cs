@@ -1,0 +1,66 @@
+// Greedy generation with a cache against transformers' generate.
+using System.Text.Json.Nodes;
+using LlmShearing.Testing;
+
+namespace LlmShearing.Tests.Model;
+
+public class GenerationGoldenTests
+{
+    [GoldenTheory("hf/generation", "hf/models")]
+    [InlineData("llama-gqa", "single")]
+    [InlineData("llama-gqa", "batch")]
+    [InlineData("mistral-window", "single")]
+    [InlineData("mistral-window", "batch")]
+    [InlineData("llama-rope-llama3", "single")]
+    [InlineData("llama-rope-llama3", "batch")]
+    public void Generate_Greedy_MatchesTransformers(string model, string kind)
+    {
+        using var golden = new GoldenTensors($"hf/generation/{model}.safetensors");
+        using LlamaModel llama = LlamaModel.Load(Goldens.Path($"hf/models/{model}"));
+        int[][] sequences = golden.Rows($"{kind}.sequences");
+        int prompt = (int)golden.Shape($"{kind}.prompt_ids")[1], rows = sequences.Length, v = llama.Config.Shape.VocabSize;
+        bool[] mask = [.. golden.Longs($"{kind}.attention_mask").Select(m => m == 1)];
+        var batch = new TokenBatch(rows, prompt, golden.Ints($"{kind}.prompt_ids"), mask.All(m => m) ? null : mask);
+        float[] expected = golden.Floats($"{kind}.logits_cached");
+
+        int step = 0;
+        foreach (GenerationStep s in LlamaGenerator.Generate(llama, batch, new SamplingOptions { MaxNewTokens = 32, StopIds = [] }))
+        {
+            for (int r = 0; r < rows; r++)
+            {
+                Assert.Equal(sequences[r][prompt + step], s.Ids[r]);
+                Near.Equal(expected.AsSpan(((r * 32) + step) * v, v), s.Logits[r], 1e-4, 1e-4, $"row {r} step {step}");
+            }
+
+            step++;
+        }
+
+        Assert.Equal(32, step);
+    }
+
+    [GoldenTheory("hf/generation", "hf/models")]
+    [InlineData("llama-gqa", "single")]
+    [InlineData("llama-gqa", "batch")]
+    [InlineData("mistral-window", "single")]
+    [InlineData("mistral-window", "batch")]
+    [InlineData("llama-rope-llama3", "single")]
+    [InlineData("llama-rope-llama3", "batch")]
+    public void Generate_StopIds_EndRowsLikeTransformers(string model, string kind)
+    {
+        using var golden = new GoldenTensors($"hf/generation/{model}.safetensors");
+        using LlamaModel llama = LlamaModel.Load(Goldens.Path($"hf/models/{model}"));
+        JsonNode meta = JsonNode.Parse(File.ReadAllText(Goldens.Path("hf/generation/meta.json")))!["cases"]!.AsArray()
+            .First(c => c!["model"]!.GetValue<string>() == $"models/{model}" && c["kind"]!.GetValue<string>() == kind)!["eos_case"]!;
+        JsonNode eos = meta["eos_token_id"]!;
+        int[] stops = eos is JsonArray many ? [.. many.Select(e => e!.GetValue<int>())] : [eos.GetValue<int>()];
+        int[][] sequences = golden.Rows($"{kind}.eos_sequences");
+        int prompt = (int)golden.Shape($"{kind}.prompt_ids")[1], pad = meta["pad_token_id"]!.GetValue<int>();
+        bool[] mask = [.. golden.Longs($"{kind}.attention_mask").Select(m => m == 1)];
+        var batch = new TokenBatch(sequences.Length, prompt, golden.Ints($"{kind}.prompt_ids"), mask.All(m => m) ? null : mask);
+
+        int[][] steps = [.. LlamaGenerator.Generate(llama, batch, new SamplingOptions { MaxNewTokens = 32, StopIds = stops }).Select(s => s.Ids)];
+        Assert.Equal(sequences[0].Length - prompt, steps.Length);
+        for (int r = 0; r < sequences.Length; r++)
+            Assert.Equal(sequences[r][prompt..], steps.Select(s => s[r] < 0 ? pad : s[r]));
+    }
+}
