@@ -53,7 +53,12 @@ internal static class ShearCommandLine
 
     private static IEnumerable<Command> Commands(Surroundings surroundings) =>
     [
+        new InspectCommand(surroundings),
         new TokensCommand(surroundings),
+        new ScoreCommand(surroundings),
+        new PlanCommand(surroundings),
+        new EvalCommand(surroundings),
+        new GenerateCommand(surroundings),
     ];
 
     private sealed class HelpWithExamples(HelpAction inner) : SynchronousCommandLineAction

@@ -1,0 +1,109 @@
+// shear generate: continues a prompt, text streamed as it comes.
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using LlmShearing.Tokenizers;
+
+namespace LlmShearing.Cli;
+
+internal sealed class GenerateCommand : ShearCommand
+{
+    private readonly ModelOptions _model = new();
+    private readonly Option<string?> _prompt = Opt.Text("--prompt", "TEXT", "Text to continue.");
+    private readonly Option<string?> _promptIds = Opt.Text("--prompt-ids", "IDS", "Token ids to continue, instead of text: 1,5,7.");
+    private readonly Option<int?> _maxNewTokens = Opt.Int("--max-new-tokens", "N", "Tokens to generate at most.", 1, 64);
+    private readonly Option<double?> _temperature = Opt.Number("--temperature", "T", "0 takes the most likely token; higher is more random.", v => v is >= 0 and <= 1000, "a number from 0", 0);
+    private readonly Option<int?> _topK = Opt.Int("--top-k", "K", "Choose among the K most likely tokens; 0 = all.", 0, 0);
+    private readonly Option<double?> _topP = Opt.Number("--top-p", "P", "Choose among the most likely tokens that reach this probability together; 1 = all.", v => v is > 0 and <= 1, "a number above 0, at most 1", 1);
+    private readonly Option<int?> _seed = Opt.Int("--seed", "S", "Seed of the choice.", 0, 0);
+    private readonly Option<bool> _noStop = Opt.Flag("--ignore-eos", "Go on after an end-of-sequence token.");
+
+    public GenerateCommand(Surroundings surroundings)
+        : base(
+            surroundings,
+            "generate",
+            "Continues a prompt.",
+            "shear generate MODEL --prompt \"The capital of France is\"",
+            "shear generate MODEL --prompt \"Once upon\" --temperature 0.8 --top-p 0.95 --seed 7 --max-new-tokens 200")
+    {
+        Arguments.Add(_model.Folder);
+        AddOptions(_prompt, _promptIds, _maxNewTokens, _temperature, _topK, _topP, _seed, _noStop, _model.Compute);
+        AddCommonOptions();
+    }
+
+    protected override void Execute(Invocation run)
+    {
+        string folder = run.Get(_model.Folder);
+        if ((run.Get(_prompt) is null) == (run.Get(_promptIds) is null))
+            throw new UsageException("Give either --prompt or --prompt-ids.");
+        // With ids the folder needs no tokenizer; the answer then is ids, too.
+        ITokenizer? tokenizer = run.Get(_prompt) is not null ? ModelFolder.Tokenizer(folder) : null;
+        int[] prompt = tokenizer is null ? Ids(run.Get(_promptIds)!) : tokenizer.Encode(run.Get(_prompt)!);
+        if (prompt.Length == 0)
+            throw new UsageException("The prompt has no tokens. Give some text.");
+        using LlamaModel model = LlamaModel.Load(folder, DtypeNames.Parse(run.Get(_model.Compute) ?? "float32"), progress: run.Progress, cancellationToken: run.Cancellation);
+        var options = new SamplingOptions
+        {
+            MaxNewTokens = run.Get(_maxNewTokens)!.Value,
+            Temperature = run.Get(_temperature)!.Value,
+            TopK = run.Get(_topK)!.Value,
+            TopP = run.Get(_topP)!.Value,
+            Seed = run.Get(_seed)!.Value,
+            StopIds = run.Get(_noStop) ? [] : null,
+        };
+        run.Progress.Clear();
+        TextWriter? live = run.Json ? null : run.Surroundings.Out;
+        var writer = new Continuation(tokenizer, live);
+        long start = run.Surroundings.Time.GetTimestamp();
+        foreach (GenerationStep step in LlamaGenerator.Generate(model, TokenBatch.FromRows([prompt]), options, run.Cancellation))
+            writer.Add(step.Ids[0]);
+        writer.End();
+        double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
+        run.Result(
+            () => new JsonObject
+            {
+                ["text"] = writer.Text,
+                ["ids"] = Numbers.Json(writer.Ids),
+                ["prompt_ids"] = Numbers.Json(prompt),
+                ["seconds"] = seconds,
+            },
+            console => run.Note($"{writer.Ids.Count} tokens, {Numbers.Significant(writer.Ids.Count / seconds, 3)} tokens/s"));
+    }
+
+    private static int[] Ids(string text)
+    {
+        string[] parts = text.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return [.. parts.Select(p => int.TryParse(p, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int id) ? id : throw new UsageException($"--prompt-ids: '{p}' is no token id."))];
+    }
+
+    /// <summary>Collects ids, and shows text as soon as its characters are complete.</summary>
+    private sealed class Continuation(ITokenizer? tokenizer, TextWriter? live)
+    {
+        private readonly TokenStreamDecoder? _decoder = tokenizer?.CreateDecoder();
+        private readonly System.Text.StringBuilder _text = new();
+
+        public List<int> Ids { get; } = [];
+
+        public string? Text => tokenizer is null ? null : _text.ToString();
+
+        public void Add(int id)
+        {
+            Ids.Add(id);
+            Show(_decoder is null ? $"{(Ids.Count > 1 ? " " : "")}{id}" : _decoder.Append(id));
+        }
+
+        public void End()
+        {
+            Show(_decoder?.Flush());
+            live?.WriteLine();
+        }
+
+        private void Show(string? piece)
+        {
+            if (string.IsNullOrEmpty(piece))
+                return;
+            _text.Append(piece);
+            live?.Write(piece);
+            live?.Flush();
+        }
+    }
+}

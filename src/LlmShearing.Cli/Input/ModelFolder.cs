@@ -1,0 +1,44 @@
+// Opening the model that the user named: resident, or streamed block by block.
+using LlmShearing.Tokenizers;
+using static TorchSharp.torch;
+
+namespace LlmShearing.Cli;
+
+/// <summary>A model ready to be read; disposing frees it.</summary>
+internal sealed class OpenModel(ILlamaSource source, IDisposable owner) : IDisposable
+{
+    public ILlamaSource Source => source;
+
+    public void Dispose() => owner.Dispose();
+}
+
+internal static class ModelFolder
+{
+    /// <summary>The configuration alone; reads no weights.</summary>
+    public static LlamaConfig Config(string folder)
+    {
+        if (!Directory.Exists(folder))
+            throw new UsageException($"There is no folder '{folder}'. Give a Hugging Face folder with config.json and *.safetensors.");
+        return LlamaConfigJson.Load(Path.Combine(folder, "config.json"));
+    }
+
+    public static OpenModel Open(Invocation run, ModelOptions options) =>
+        Open(run, run.Get(options.Folder), DtypeNames.Parse(run.Get(options.Compute) ?? "float32"), run.Get(options.Stream));
+
+    public static OpenModel Open(Invocation run, string folder, ScalarType dtype = ScalarType.Float32, bool stream = false)
+    {
+        if (stream)
+        {
+            StreamedLlama streamed = StreamedLlama.Open(folder, dtype);
+            return new OpenModel(streamed, streamed);
+        }
+
+        LlamaModel model = LlamaModel.Load(folder, dtype, progress: run.Progress, cancellationToken: run.Cancellation);
+        return new OpenModel(model, model);
+    }
+
+    /// <summary>The folder's own name, for provenance: no path of this machine goes into files.</summary>
+    public static string Name(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+
+    public static ITokenizer Tokenizer(string folder) => TokenizerLoader.Load(folder);
+}

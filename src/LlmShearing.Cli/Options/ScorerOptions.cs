@@ -1,0 +1,64 @@
+// Which criterion, and its options. Building the criterion is the container's work (Composition).
+using System.CommandLine;
+
+namespace LlmShearing.Cli;
+
+internal sealed class ScorerOptions
+{
+    private static readonly string[] Reductions = ["sum", "mean", "max", "prod"];
+
+    public Option<string?> Name { get; } = Opt.Text("--scorer", "NAME", $"Criterion: {string.Join(", ", Composition.Names)}.");
+
+    public Option<double?> NormPower { get; } = Opt.Number("--norm-power", "P", "magnitude, taylor: power in |x|^P. [default: 1]", v => v is >= 0.01 and <= 16, "a number from 0.01 to 16");
+
+    public Option<string?> WeightReduction { get; } = Opt.Choice("--weight-reduction", "magnitude, taylor: from the rows of a weight to one number. [default: sum]", Reductions);
+
+    public Option<string?> BlockReduction { get; } = Opt.Choice("--block-reduction", "magnitude, taylor: from the weights of a block to one number. [default: sum]", Reductions);
+
+    public Option<bool> SumOverTokens { get; } = Opt.Flag("--sum-over-tokens", "block-influence: the sum over tokens instead of the mean.");
+
+    public Option<string?> AngularStates { get; } = Opt.Choice("--angular-states", "angular: compare the states around every window, or as PruneMe does. [default: every-window]", "every-window", "prune-me");
+
+    public Option<bool> AbsolutePerBatch { get; } = Opt.Flag("--absolute-per-batch", "gate-taylor: absolute values before batches are summed.");
+
+    public Option[] All => [Name, NormPower, WeightReduction, BlockReduction, SumOverTokens, AngularStates, AbsolutePerBatch];
+
+    /// <summary>The criterion that was asked for, with its options.</summary>
+    public IImportanceScorer Create(Invocation run)
+    {
+        string name = run.Get(Name) ?? throw new UsageException($"No criterion is given. Give --scorer with one of: {string.Join(", ", Composition.Names)}.");
+        return Composition.Scorer(name, new ScorerChoices
+        {
+            NormPower = run.Get(NormPower) ?? 1,
+            WeightReduction = Reduction(run.Get(WeightReduction)),
+            BlockReduction = Reduction(run.Get(BlockReduction)),
+            SumOverTokens = run.Get(SumOverTokens),
+            States = run.Get(AngularStates) == "prune-me" ? LlmShearing.AngularStates.PruneMe : LlmShearing.AngularStates.EveryWindow,
+            AbsolutePerBatch = run.Get(AbsolutePerBatch),
+        });
+    }
+
+    private static ScoreReduction Reduction(string? name) => name switch
+    {
+        "mean" => ScoreReduction.Mean,
+        "max" => ScoreReduction.Max,
+        "prod" => ScoreReduction.Product,
+        _ => ScoreReduction.Sum,
+    };
+}
+
+/// <summary>Options of all criteria as the command line gives them.</summary>
+internal sealed record ScorerChoices
+{
+    public double NormPower { get; init; } = 1;
+
+    public ScoreReduction WeightReduction { get; init; }
+
+    public ScoreReduction BlockReduction { get; init; }
+
+    public bool SumOverTokens { get; init; }
+
+    public AngularStates States { get; init; }
+
+    public bool AbsolutePerBatch { get; init; }
+}
