@@ -34,6 +34,9 @@ internal readonly record struct TensorScore(double Power, ScoreReduction Rows, S
             ScoreReduction.Max => tensors.Count == 0 ? 0 : tensors.Max(),
             _ => tensors.Aggregate(1.0, (a, b) => a * b),
         };
+        // A product over rows is a float32 number, and what is made of it overflows where float32 does.
+        if (Rows == ScoreReduction.Product)
+            score = (float)score;
         return double.IsNaN(score) ? double.PositiveInfinity : score;
     }
 
