@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace LlmShearing;
+
+/// <summary>Registers the library in a host's container.</summary>
+public static class LlmShearingServiceCollectionExtensions
+{
+    /// <summary>
+    /// Registers the library with options from a configuration section. Options are checked when the host starts: unknown keys, values out of range and unknown
+    /// component names stop it. Calling it again adds nothing twice.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="section">The section, for example <c>configuration.GetSection("Shearing")</c>; may be empty.</param>
+    /// <returns>A builder to add components with.</returns>
+    public static LlmShearingBuilder AddLlmShearing(this IServiceCollection services, IConfiguration section)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(section);
+        LlmShearingBuilder builder = AddCore(services);
+        services.AddOptions<ShearingOptions>().Bind(section, binder => binder.ErrorOnUnknownConfiguration = true);
+        return builder;
+    }
+
+    /// <summary>Registers the library with options from code. Options are checked when the host starts. Calling it again adds nothing twice.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="configure">Sets options; null keeps the defaults.</param>
+    /// <returns>A builder to add components with.</returns>
+    public static LlmShearingBuilder AddLlmShearing(this IServiceCollection services, Action<ShearingOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        LlmShearingBuilder builder = AddCore(services);
+        if (configure is not null)
+            services.Configure(configure);
+        return builder;
+    }
+
+    private static LlmShearingBuilder AddCore(IServiceCollection services)
+    {
+        var builder = new LlmShearingBuilder(services);
+        if (services.Any(d => d.ServiceType == typeof(Registered)))
+            return builder;
+        services.AddSingleton(new Registered());
+        services.AddOptions<ShearingOptions>().ValidateOnStart();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ShearingOptions>, ShearingOptionsAnnotations>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ShearingOptions>, ShearingOptionsNames>());
+        services.TryAddSingleton<LlamaPruner>();
+        services.TryAddSingleton<ShearingPlanner>();
+        builder.AddCatalog<IImportanceScorer>("scorer").AddCatalog<IPruningStrategy>("strategy");
+        BuiltInComponents.Register(services);
+        return builder;
+    }
+
+    /// <summary>Its presence says that the library is registered.</summary>
+    private sealed class Registered;
+}

@@ -1,0 +1,175 @@
+using LlmShearing.Planning.Tests;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace LlmShearing.DependencyInjection.Tests;
+
+public class AddLlmShearingTests
+{
+    [Fact]
+    public void Defaults_BareContainer_EverythingResolvesWithoutLoggingOrClock()
+    {
+        using ServiceProvider provider = Provider(s => s.AddLlmShearing());
+        var scorers = provider.GetRequiredService<IComponentCatalog<IImportanceScorer>>();
+        var strategies = provider.GetRequiredService<IComponentCatalog<IPruningStrategy>>();
+
+        Assert.Equal(["angular", "block-influence", "block-perplexity", "gate-taylor", "magnitude", "taylor"], scorers.Names);
+        Assert.Equal(["block-depth", "targeted-width"], strategies.Names);
+        Assert.All(scorers.Names, name => Assert.NotEqual(PruningAxes.None, scorers.Resolve(name).SupportedAxes));
+        Assert.All(strategies.Names, name => Assert.NotEqual(PruningAxes.None, strategies.Resolve(name).RequiredAxes));
+        Assert.Same(scorers.Resolve("taylor"), provider.GetRequiredKeyedService<IImportanceScorer>("taylor"));
+        Assert.NotNull(provider.GetRequiredService<LlamaPruner>());
+        Assert.NotNull(provider.GetRequiredService<ShearingPlanner>());
+    }
+
+    [Fact]
+    public void Resolve_UnknownName_ListsThoseThatExist()
+    {
+        using ServiceProvider provider = Provider(s => s.AddLlmShearing().AddScorer("mine", _ => Fake()));
+
+        Assert.Equal(
+            "No scorer is registered as 'tayler'. Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, mine, taylor.",
+            Assert.Throws<UnknownComponentException>(() => provider.GetRequiredService<IComponentCatalog<IImportanceScorer>>().Resolve("tayler")).Message);
+        Assert.Equal(
+            "No strategy is registered as ''. Registered: block-depth, targeted-width.",
+            Assert.Throws<UnknownComponentException>(() => provider.GetRequiredService<IComponentCatalog<IPruningStrategy>>().Resolve("")).Message);
+    }
+
+    [Fact]
+    public void AddLlmShearing_Twice_AddsNothingTwice()
+    {
+        var services = new ServiceCollection();
+        services.AddLlmShearing().AddScorer<MyScorer>("mine");
+        int count = services.Count;
+        services.AddLlmShearing().AddScorer<MyScorer>("mine");
+
+        Assert.Equal(count, services.Count);
+    }
+
+    [Fact]
+    public void AddLlmShearing_HostRegisteredFirst_HostWins()
+    {
+        using ServiceProvider provider = Provider(s =>
+        {
+            s.AddKeyedSingleton<IImportanceScorer, MyScorer>("magnitude");
+            s.AddLlmShearing();
+        });
+
+        Assert.IsType<MyScorer>(provider.GetRequiredService<IComponentCatalog<IImportanceScorer>>().Resolve("magnitude"));
+    }
+
+    [Fact]
+    public void AddScorer_TakenOrBadName_IsRefused()
+    {
+        LlmShearingBuilder builder = new ServiceCollection().AddLlmShearing();
+
+        Assert.Contains("'taylor' is already registered as IImportanceScorer", Assert.Throws<InvalidOperationException>(() => builder.AddScorer<MyScorer>("taylor")).Message, StringComparison.Ordinal);
+        Assert.Contains("'block-depth' is already registered as IPruningStrategy", Assert.Throws<InvalidOperationException>(() => builder.AddStrategy("block-depth", _ => new TargetedWidthStrategy())).Message, StringComparison.Ordinal);
+        foreach (string name in new[] { "", "Mine", "my_scorer", "-mine", "mine-", "a--b", "a b", "mine\n" })
+            Assert.Throws<ArgumentException>(() => builder.AddScorer<MyScorer>(name));
+    }
+
+    [Fact]
+    public void AddScorer_SameFactoryTwice_IsOneRegistration()
+    {
+        Func<IServiceProvider, IImportanceScorer> create = _ => Fake();
+        LlmShearingBuilder builder = new ServiceCollection().AddLlmShearing().AddScorer("mine", create).AddScorer("mine", create);
+
+        Assert.Single(builder.Services, d => d.IsKeyedService && "mine".Equals(d.ServiceKey));
+        Assert.Throws<InvalidOperationException>(() => builder.AddScorer("mine", _ => Fake()));
+    }
+
+    [Fact]
+    public void Planner_Configuration_ChoosesComponentsAndAmounts()
+    {
+        IHost host = Host(new()
+        {
+            ["Scorer"] = "mine",
+            ["Depth:Count"] = "2",
+            ["Depth:ProtectFirst"] = "4",
+            ["Seed"] = "7",
+            ["Scorers:Magnitude:NormPower"] = "2",
+        });
+        using (host)
+        {
+            host.Start();
+            PruningPlan plan = host.Services.GetRequiredService<ShearingPlanner>().CreatePlan(new FakeSource(Shapes.Mha12));
+
+            Assert.Equal([4, 5], Shapes.RemovalOrder(plan));
+            Assert.Equal(2, host.Services.GetRequiredService<IOptions<ShearingOptions>>().Value.Scorers.Magnitude.NormPower);
+        }
+    }
+
+    [Fact]
+    public void Planner_TargetedWidth_AimsAtTheConfiguredSizes()
+    {
+        using IHost host = Host(new() { ["Scorer"] = "mine", ["Strategy"] = "targeted-width", ["Target:Layers"] = "5", ["Target:Hidden"] = "32" });
+
+        PruningPlan plan = host.Services.GetRequiredService<ShearingPlanner>().CreatePlan(new FakeSource(Shapes.Mha12));
+
+        Assert.Equal(5, plan.Target.Layers.Length);
+        Assert.Equal("targeted-width", plan.Provenance!.Strategy);
+    }
+
+    [Theory]
+    [InlineData("Scorre", "taylor", "Scorre")]
+    [InlineData("Depth:Cuont", "3", "Cuont")]
+    [InlineData("Scorers:Magnitude:Power", "3", "Power")]
+    [InlineData("Target:Widht", "3", "Widht")]
+    [InlineData("Scorer", "tayler", "Scorer: No scorer is registered as 'tayler'. Registered: angular,")]
+    [InlineData("Strategy", "depth", "Strategy: No strategy is registered as 'depth'. Registered: block-depth, targeted-width.")]
+    [InlineData("Scorer", "", "Scorer field is required")]
+    [InlineData("Depth:ProtectLast", "-1", "ProtectLast must be between 0 and 65536")]
+    [InlineData("Depth:Ratio", "1.5", "Ratio must be between 0 and 1")]
+    [InlineData("Depth:Count", "many", "many")]
+    [InlineData("Scorers:Magnitude:NormPower", "0", "NormPower must be between 0.01 and 16")]
+    public void Start_WrongConfiguration_StopsTheHostAndNamesIt(string key, string value, string message)
+    {
+        using IHost host = Host(new() { [key] = value });
+
+        Assert.Contains(message, Assert.ThrowsAny<Exception>(host.Start).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Start_TwoAmounts_StopsTheHost()
+    {
+        using IHost host = Host(new() { ["Depth:Count"] = "3", ["Depth:Ratio"] = "0.5" });
+
+        Assert.Contains("Count and Ratio are both given. Give one of", Assert.Throws<OptionsValidationException>(host.Start).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Bind_ListOfBlocks_IsRead()
+    {
+        using IHost host = Host(new() { ["Depth:Blocks:0"] = "3", ["Depth:Blocks:1"] = "1" });
+
+        Assert.Equal([3, 1], host.Services.GetRequiredService<IOptions<ShearingOptions>>().Value.Depth.Blocks!);
+    }
+
+    private static ServiceProvider Provider(Action<IServiceCollection> configure)
+    {
+        var services = new ServiceCollection();
+        configure(services);
+        return services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
+    }
+
+    private static IHost Host(Dictionary<string, string?> settings)
+    {
+        HostApplicationBuilder builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create("Shearing:" + s.Key, s.Value)));
+        builder.Services.AddLlmShearing(builder.Configuration.GetSection("Shearing")).AddScorer("mine", _ => Fake());
+        return builder.Build();
+    }
+
+    private static FakeScorer Fake() => new(PruningAxes.Layers, (r, _) => Shapes.LayerScores(r.Model.Config.Shape, new double[r.Model.Config.Shape.Layers.Length], "mine"));
+
+    private sealed class MyScorer : IImportanceScorer
+    {
+        public PruningAxes SupportedAxes => PruningAxes.Layers;
+
+        public ImportanceScores Score(ScoringRequest request, IProgress<ShearingProgress>? progress = null, CancellationToken cancellationToken = default) =>
+            throw new InvalidOperationException("Not used.");
+    }
+}
