@@ -25,7 +25,7 @@ internal readonly unsafe struct WeightMemory
             return;
 
         // The bytes of a whole tensor are a span, so at most 2 GiB; those of its first element have the same start.
-        using Tensor flat = tensor.detach().view(-1).DetachFromDisposeScope();
+        using Tensor flat = tensor.view(-1).DetachFromDisposeScope();
         using Tensor first = flat.narrow(0, 0, 1).DetachFromDisposeScope();
         _start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
