@@ -58,6 +58,7 @@ internal static class ScoringInput
                 real += batch.IsReal(row, t) ? 1 : 0;
             }
 
+            // Two tokens are needed side by side: one to predict from, one to predict.
             if (real < minimumTokens)
                 throw new TokenDataException($"Calibration batch {number}, row {row} has {real} real tokens; '{scorer}' needs at least {minimumTokens}. Remove short rows.");
         }

@@ -53,7 +53,7 @@ internal readonly record struct TensorScore(double Power, ScoreReduction Rows, S
     {
         Tensor x = values.detach().to(ScalarType.Float32).abs();
         Tensor powers = power == 1 ? x : power == 2 ? x.square() : x.pow(power);
-        return powers.sum(0);
+        return powers.sum(dim: 0);   // a bare 0 would be read as a ScalarType
     }
 
     /// <summary>Refuses a tensor with infinities or NaN.</summary>
