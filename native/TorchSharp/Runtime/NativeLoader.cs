@@ -58,7 +58,7 @@ internal static class NativeLoader
     {
         int threads = int.TryParse(Environment.GetEnvironmentVariable("OMP_NUM_THREADS"), out int wanted) && wanted > 0
             ? wanted : Environment.ProcessorCount;
-        ((delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "lts_set_num_threads"))(idle threads, thread counts);
+        ((delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "lts_set_num_threads"))(threads);
     }
 
     // OpenMP's and OpenBLAS's idle threads spin by default, each stealing the cores that the other needs next: a decoder
