@@ -57,8 +57,12 @@ internal static class ShearCommandLine
         new TokensCommand(surroundings),
         new ScoreCommand(surroundings),
         new PlanCommand(surroundings),
+        new ApplyCommand(surroundings),
+        new PruneCommand(surroundings),
         new EvalCommand(surroundings),
         new GenerateCommand(surroundings),
+        new ConvertCommand(surroundings),
+        new DemoCommand(surroundings),
     ];
 
     private sealed class HelpWithExamples(HelpAction inner) : SynchronousCommandLineAction

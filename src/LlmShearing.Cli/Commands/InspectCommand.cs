@@ -41,7 +41,7 @@ internal sealed class InspectCommand : ShearCommand
                 ModelReport.Print(console, checkpoint);
                 if (plan is null)
                     return;
-                console.WriteLine();
+                console.Line();
                 PlanPicture.Draw(console, plan);
             });
     }

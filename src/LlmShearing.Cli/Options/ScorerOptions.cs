@@ -1,5 +1,6 @@
 // Which criterion, and its options. Building the criterion is the container's work (Composition).
 using System.CommandLine;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmShearing.Cli;
 
@@ -23,19 +24,23 @@ internal sealed class ScorerOptions
 
     public Option[] All => [Name, NormPower, WeightReduction, BlockReduction, SumOverTokens, AngularStates, AbsolutePerBatch];
 
-    /// <summary>The criterion that was asked for, with its options.</summary>
+    /// <summary>The criterion that was asked for, with its options; owned by the process.</summary>
     public IImportanceScorer Create(Invocation run)
     {
         string name = run.Get(Name) ?? throw new UsageException($"No criterion is given. Give --scorer with one of: {string.Join(", ", Composition.Names)}.");
-        return Composition.Scorer(name, new ScorerChoices
-        {
-            NormPower = run.Get(NormPower) ?? 1,
-            WeightReduction = Reduction(run.Get(WeightReduction)),
-            BlockReduction = Reduction(run.Get(BlockReduction)),
-            SumOverTokens = run.Get(SumOverTokens),
-            States = run.Get(AngularStates) == "prune-me" ? LlmShearing.AngularStates.PruneMe : LlmShearing.AngularStates.EveryWindow,
-            AbsolutePerBatch = run.Get(AbsolutePerBatch),
-        });
+        ServiceProvider services = Composition.Build(options => Configure(options.Scorers, run));
+        return services.GetRequiredService<IComponentCatalog<IImportanceScorer>>().Resolve(name);
+    }
+
+    private void Configure(BuiltInScorerOptions scorers, Invocation run)
+    {
+        double power = run.Get(NormPower) ?? 1;
+        (ScoreReduction weight, ScoreReduction block) = (Reduction(run.Get(WeightReduction)), Reduction(run.Get(BlockReduction)));
+        scorers.Magnitude = new BlockMagnitudeOptions { NormPower = power, WeightReduction = weight, BlockReduction = block };
+        scorers.Taylor = new BlockTaylorOptions { NormPower = power, WeightReduction = weight, BlockReduction = block };
+        scorers.BlockInfluence.SumOverTokens = run.Get(SumOverTokens);
+        scorers.Angular.States = run.Get(AngularStates) == "prune-me" ? LlmShearing.AngularStates.PruneMe : LlmShearing.AngularStates.EveryWindow;
+        scorers.GateTaylor.AbsolutePerBatch = run.Get(AbsolutePerBatch);
     }
 
     private static ScoreReduction Reduction(string? name) => name switch
@@ -45,20 +50,4 @@ internal sealed class ScorerOptions
         "prod" => ScoreReduction.Product,
         _ => ScoreReduction.Sum,
     };
-}
-
-/// <summary>Options of all criteria as the command line gives them.</summary>
-internal sealed record ScorerChoices
-{
-    public double NormPower { get; init; } = 1;
-
-    public ScoreReduction WeightReduction { get; init; }
-
-    public ScoreReduction BlockReduction { get; init; }
-
-    public bool SumOverTokens { get; init; }
-
-    public AngularStates States { get; init; }
-
-    public bool AbsolutePerBatch { get; init; }
 }

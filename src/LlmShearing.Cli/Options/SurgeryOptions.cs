@@ -1,11 +1,11 @@
-// Where the smaller model goes, and in what form.
+// Where a model is written, and in what form.
 using System.CommandLine;
 
 namespace LlmShearing.Cli;
 
 internal sealed class SurgeryOptions
 {
-    public Option<string?> Out { get; } = Opt.Text("--out", "FOLDER", "Folder to write; must not exist, unless --force.");
+    public Option<string?> Out { get; } = Opt.Text("--out", "FOLDER", "Folder to write; it must not exist, unless --force.");
 
     public Option<bool> Force { get; } = Opt.Flag("--force", "Replace the folder when it exists.");
 
@@ -13,7 +13,10 @@ internal sealed class SurgeryOptions
 
     public Option<string?> Dtype { get; } = Opt.Choice("--dtype", "Number format of the weights. [default: as stored]", DtypeNames.All);
 
-    public Option<string?> Layout { get; } = Opt.Choice("--layout", "plain: an ordinary Hugging Face folder; padded: the same with zeros where blocks differ; exact: per-layer sizes. [default: auto, plain where possible, else padded]", "auto", "plain", "padded", "exact");
+    public Option<string?> Layout { get; } = Opt.Choice(
+        "--layout",
+        "Form of the folder where blocks differ in shape. plain: an ordinary Hugging Face folder, refused then; padded: ordinary, filled up with zeros; exact: sizes for every block. [default: auto, that is plain where possible, else exact]",
+        "auto", "plain", "padded", "exact");
 
     public Option[] All => [Out, Force, Layout, Dtype, MaxShardSize];
 
@@ -23,8 +26,28 @@ internal sealed class SurgeryOptions
         string folder = run.Get(Out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER.");
         if (File.Exists(folder))
             throw new UsageException($"'{folder}' is a file. Give a folder name.");
-        if (Directory.Exists(folder) && !run.Get(Force))
+        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any() && !run.Get(Force))
             throw new UsageException($"'{folder}' exists already. Choose another name, or give --force to replace it.");
         return folder;
     }
+
+    public CheckpointSurgeryOptions Read(Invocation run) => new()
+    {
+        Overwrite = run.Get(Force),
+        MaxShardSize = run.Get(MaxShardSize) ?? LlamaCheckpointWriterOptions.DefaultMaxShardSize,
+        Layout = run.Get(Layout) switch
+        {
+            "plain" => CheckpointLayout.Plain,
+            "padded" => CheckpointLayout.Padded,
+            "exact" => CheckpointLayout.Exact,
+            _ => CheckpointLayout.Auto,
+        },
+        Dtype = run.Get(Dtype) switch
+        {
+            "float32" => SafetensorsDtype.F32,
+            "float16" => SafetensorsDtype.F16,
+            "bfloat16" => SafetensorsDtype.BF16,
+            _ => null,
+        },
+    };
 }

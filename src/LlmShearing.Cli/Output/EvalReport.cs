@@ -35,7 +35,7 @@ internal static class EvalReport
 
     public static void Print(IAnsiConsole console, PerplexityResult result, bool perSequence)
     {
-        console.WriteLine($"perplexity {Numbers.Significant(result.Perplexity, 6)}   (protocol {result.Protocol.Name}, {Numbers.Count(result.Windows)} windows, {Numbers.Count(result.Tokens)} tokens, {Numbers.Significant(result.MeanNll, 6)} nats a token)");
+        console.Line($"perplexity {Numbers.Significant(result.Perplexity, 6)}   (protocol {result.Protocol.Name}, {Numbers.Count(result.Windows)} windows, {Numbers.Count(result.Tokens)} tokens, {Numbers.Significant(result.MeanNll, 6)} nats a token)");
         if (!perSequence)
             return;
         var table = new Table().Border(TableBorder.None).AddColumns(

@@ -20,11 +20,11 @@ internal static class PlanPicture
         foreach (LayerDescription layer in plan.Describe())
             table.AddRow(Row(layer));
         console.Write(table);
-        console.WriteLine($"hidden   {Units(plan.Hidden, plan.Source.HiddenSize)}  {target.HiddenSize}/{plan.Source.HiddenSize}");
-        console.WriteLine($"blocks   {target.Layers.Length}/{plan.Source.Layers.Length}{(plan.RemovedBlocks.Count > 0 ? $", removed {plan.RemovedBlocks}" : "")}");
-        console.WriteLine($"parameters {Numbers.Count(plan.Source.ParameterCount)} -> {Numbers.Count(target.ParameterCount)} ({Share(target.ParameterCount, plan.Source.ParameterCount)} %)");
+        console.Line($"hidden   {Units(plan.Hidden, plan.Source.HiddenSize)}  {target.HiddenSize}/{plan.Source.HiddenSize}");
+        console.Line($"blocks   {target.Layers.Length}/{plan.Source.Layers.Length}{(plan.RemovedBlocks.Count > 0 ? $", removed {plan.RemovedBlocks}" : "")}");
+        console.Line($"parameters {Numbers.Count(plan.Source.ParameterCount)} -> {Numbers.Count(target.ParameterCount)} ({Share(target.ParameterCount, plan.Source.ParameterCount)} %)");
         if (plan.Provenance is { Scorer: not null } from)
-            console.WriteLine($"made by  {from.Scorer}, {from.Strategy ?? "by hand"}");
+            console.Line($"made by  {from.Scorer}, {from.Strategy ?? "by hand"}");
     }
 
     public static JsonObject Json(PruningPlan plan)

@@ -64,7 +64,7 @@ internal static class ScoreReport
         for (int i = 0; i < order.Length; i++)
             table.AddRow(Text(i), Numbers.Significant(scores.Layers[i]), Text(order.IndexOf(i) + 1));
         console.Write(table);
-        console.WriteLine("least important first: " + string.Join(' ', order));
+        console.Line("least important first: " + string.Join(' ', order));
     }
 
     private static void PrintUnits(IAnsiConsole console, string name, ImmutableArray<ImmutableArray<double>> rows)

@@ -1,0 +1,102 @@
+// shear demo (hidden; ./build.sh demo calls it): prunes one model with every depth criterion, by the same commands that a user would type.
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace LlmShearing.Cli;
+
+internal sealed class DemoCommand : ShearCommand
+{
+    // Enough for a steady perplexity, little enough for a minute in all.
+    private const int EvaluationCharacters = 40_000;
+
+    private static readonly string[] Criteria =
+        [ScorerNames.Magnitude, ScorerNames.Taylor, ScorerNames.BlockPerplexity, ScorerNames.BlockInfluence, ScorerNames.Angular];
+
+    private readonly Surroundings _surroundings;
+    private readonly Argument<string> _model = ModelOptions.Argument();
+    private readonly Option<string?> _out = Opt.Text("--out", "FOLDER", "Where the texts and the pruned models go.");
+    private readonly Option<string?> _textFolder = Opt.Text("--text-folder", "FOLDER", "Markdown files to use where the .NET SDK has no reference documentation.");
+    private readonly Option<double?> _ratio = Opt.Number("--ratio", "R", "Share of the blocks to remove.", v => v is > 0 and < 1, "a number between 0 and 1", 0.25);
+
+    public DemoCommand(Surroundings surroundings)
+        : base(surroundings, "demo", "Prunes a model with every depth criterion and compares them.", "shear demo MODEL --out artifacts/demo")
+    {
+        _surroundings = surroundings;
+        Hidden = true;
+        Arguments.Add(_model);
+        AddOptions(_out, _textFolder, _ratio);
+        AddCommonOptions();
+    }
+
+    protected override void Execute(Invocation run)
+    {
+        string folder = run.Get(_out) ?? throw new UsageException("Give --out FOLDER.");
+        LlamaShape shape = ModelFolder.Config(run.Get(_model)).Shape;
+        ReferenceText text = ReferenceText.Find(run.Get(_textFolder));
+        Directory.CreateDirectory(folder);
+        string calibration = Path.Combine(folder, "calibration.txt"), evaluation = Path.Combine(folder, "evaluation.txt");
+        File.WriteAllText(calibration, text.Calibration);
+        File.WriteAllText(evaluation, text.Evaluation[..Math.Min(EvaluationCharacters, text.Evaluation.Length)]);
+        // The paper protects the first 4 and the last 2 of 32 blocks; here the same shares, at least one each.
+        int first = Math.Max(1, shape.Layers.Length * 4 / 32), last = Math.Max(1, shape.Layers.Length * 2 / 32);
+        string[] Command(string criterion) =>
+        [
+            "prune", run.Get(_model), "--scorer", criterion, "--ratio", run.Get(_ratio)!.Value.ToString(CultureInfo.InvariantCulture),
+            "--protect-first", first.ToString(CultureInfo.InvariantCulture), "--protect-last", last.ToString(CultureInfo.InvariantCulture),
+            "--file", calibration, "--evaluate", evaluation, "--protocol", "llm-pruner", "--out", Path.Combine(folder, criterion), "--force",
+            .. criterion == ScorerNames.Angular ? ["--contiguous"] : Array.Empty<string>(),   // the criterion's own way: one window of neighbours
+        ];
+        var rows = new List<(string Criterion, JsonElement Result)>();
+        foreach (string criterion in Criteria)
+        {
+            run.Progress.Report(new ShearingProgress("criteria", rows.Count, Criteria.Length, "criteria"));
+            rows.Add((criterion, Shear(Command(criterion), run.Cancellation)));
+        }
+
+        run.Result(() => Json(rows, text), console => Print(console, rows, text, folder, Command("CRITERION")));
+    }
+
+    private JsonElement Shear(string[] args, CancellationToken cancellation)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var inner = new Surroundings { Out = output, Error = error, Time = _surroundings.Time };
+        int code = ShearCommandLine.RunAsync([.. args, "--json", "--quiet"], inner, cancellation).GetAwaiter().GetResult();
+        cancellation.ThrowIfCancellationRequested();
+        if (code != ExitCodes.Ok)
+            throw new UsageException($"'shear {string.Join(' ', args)}' ended with {code}: {error}");
+        using JsonDocument document = JsonDocument.Parse(output.ToString());
+        return document.RootElement.Clone();
+    }
+
+    private static JsonObject Json(List<(string Criterion, JsonElement Result)> rows, ReferenceText text) => new()
+    {
+        ["text"] = text.Source,
+        ["criteria"] = new JsonObject(rows.Select(r => KeyValuePair.Create(r.Criterion, (JsonNode?)JsonNode.Parse(r.Result.GetRawText())))),
+    };
+
+    private static void Print(IAnsiConsole console, List<(string Criterion, JsonElement Result)> rows, ReferenceText text, string folder, string[] command)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumns(
+            new TableColumn("criterion"), new TableColumn("blocks removed"), new TableColumn("parameters").RightAligned(),
+            new TableColumn("perplexity before").RightAligned(), new TableColumn("after").RightAligned(), new TableColumn("seconds").RightAligned());
+        foreach ((string criterion, JsonElement r) in rows)
+            table.AddRow(
+                criterion,
+                string.Join(' ', r.GetProperty("removed").EnumerateArray().Select(b => b.GetInt32())),
+                $"{Numbers.Count(r.GetProperty("parameters_before").GetInt64())} -> {Numbers.Count(r.GetProperty("parameters_after").GetInt64())}",
+                Number(r, "perplexity_before"),
+                Number(r, "perplexity_after"),
+                Numbers.Significant(r.GetProperty("seconds").GetDouble(), 3));
+        console.Write(table);
+        console.Line($"text: {text.Source}; blocks in the order of removal");
+        console.Line($"each row: shear {string.Join(' ', command)}");
+        console.Line($"Hugging Face folders: {Path.Combine(folder, rows[0].Criterion)} and its neighbours");
+    }
+
+    private static string Number(JsonElement result, string name) =>
+        result.GetProperty(name) is { ValueKind: JsonValueKind.Number } number ? Numbers.Significant(number.GetDouble()) : result.GetProperty(name).ToString();
+}

@@ -1,0 +1,62 @@
+// shear prune: score, plan and apply in one, and the perplexity before and after when there is text to measure on.
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace LlmShearing.Cli;
+
+internal sealed class PruneCommand : ShearCommand
+{
+    private readonly PlanRequest _request = new();
+    private readonly SurgeryOptions _surgery = new();
+    private readonly Option<string?> _planOut = Opt.Text("--plan-out", "FILE", "Write the plan there, too.");
+    private readonly Option<string?> _evaluate = Opt.Text("--evaluate", "FILE", "Measure the perplexity before and after on this text (.txt, .jsonl) or these ids (.json).");
+    private readonly Option<string?> _protocol = Opt.Choice("--protocol", "Protocol of --evaluate. [default: documents for text, rows for ids]", [.. PerplexityProtocol.Names]);
+
+    public PruneCommand(Surroundings surroundings)
+        : base(
+            surroundings,
+            "prune",
+            "Scores, plans and cuts in one go.",
+            "shear prune MODEL --scorer block-perplexity --remove 8 --file calibration.jsonl --out SMALLER",
+            "shear prune MODEL --scorer angular --contiguous --ratio 0.25 --ids ids.json --out SMALLER --evaluate test.jsonl",
+            "shear prune MODEL --scorer gate-taylor --intermediate 1024 --heads 6 --file calibration.jsonl --out SMALLER")
+    {
+        Arguments.Add(_request.Model.Folder);
+        AddOptions(_surgery.All);
+        AddOptions(_planOut, _evaluate, _protocol);
+        AddOptions(_request.All);
+        AddCommonOptions();
+    }
+
+    protected override void Execute(Invocation run)
+    {
+        string target = _surgery.Folder(run);
+        EvaluationText? text = run.Get(_evaluate) is { } file ? EvaluationText.Read(file, run.Get(_protocol)) : null;
+        PruningResult result = PruningRun.Execute(run, _request.Model, text, () => _request.Make(run), target, _surgery.Read(run));
+        if (run.Get(_planOut) is { } path)
+            result.Plan.Plan.Save(path);
+        run.Result(() => Json(result), console => Print(console, result));
+    }
+
+    private static JsonObject Json(PruningResult result)
+    {
+        PruningPlan plan = result.Plan.Plan;
+        JsonObject json = PlanPicture.Json(plan);
+        if (result.Plan.Scores is { } scores && scores.Has(PruningAxes.Layers))
+            json["order"] = Numbers.Json(scores.LayerOrder());
+        json["perplexity_before"] = result.Before is { } before ? Numbers.Json(before) : null;
+        json["perplexity_after"] = result.After is { } after ? Numbers.Json(after) : null;
+        json["seconds"] = result.Seconds;
+        json["out"] = result.Folder;
+        return json;
+    }
+
+    private static void Print(IAnsiConsole console, PruningResult result)
+    {
+        PlanPicture.Draw(console, result.Plan.Plan);
+        if (result is { Before: { } before, After: { } after })
+            console.Line($"perplexity {Numbers.Significant(before)} -> {Numbers.Significant(after)}");
+        console.Line(FolderReport.Line(result.Folder, result.Seconds));
+    }
+}

@@ -1,0 +1,51 @@
+// One model pruned to a folder, with its perplexity before and after. Shared by `prune` and `demo`.
+using LlmShearing.Tokenizers;
+
+namespace LlmShearing.Cli;
+
+/// <param name="Plan">The plan, and the scores it rests on.</param>
+/// <param name="Folder">Folder written.</param>
+/// <param name="Seconds">Time to score, plan and cut; measuring not included.</param>
+/// <param name="Before">Perplexity of the model; null without text.</param>
+/// <param name="After">Perplexity of the folder written; null without text.</param>
+internal sealed record PruningResult(PlanResult Plan, string Folder, double Seconds, double? Before, double? After);
+
+/// <summary>Text or ids to measure perplexity on, and how.</summary>
+internal sealed record EvaluationText(IReadOnlyList<string>? Records, IReadOnlyList<int[]>? Ids, PerplexityProtocol Protocol)
+{
+    public static EvaluationText Read(string path, string? protocol)
+    {
+        bool ids = Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
+        PerplexityProtocol rules = PerplexityProtocol.Preset(protocol ?? (ids ? "rows" : "documents"));
+        return ids ? new EvaluationText(null, IdsFile.Read(path), rules) : new EvaluationText(TextFile.Read(path, null).Records, null, rules);
+    }
+
+    public IReadOnlyList<int[]> Rows(string modelFolder) => Ids ?? EvaluationOptions.Encode(Records!, Protocol, TokenizerLoader.Load(modelFolder));
+}
+
+internal static class PruningRun
+{
+    public static PruningResult Execute(Invocation run, ModelOptions model, EvaluationText? text, Func<PlanResult> makePlan, string target, CheckpointSurgeryOptions surgery)
+    {
+        string source = run.Get(model.Folder);
+        double? before = null;
+        IReadOnlyList<int[]>? rows = text?.Rows(source);
+        if (rows is not null)
+            using (OpenModel open = ModelFolder.Open(run, model))
+                before = Perplexity(run, open, rows, text!.Protocol);
+
+        long start = run.Surroundings.Time.GetTimestamp();
+        PlanResult plan = makePlan();
+        CheckpointSurgery.Apply(source, plan.Plan, target, surgery, run.Progress, run.Cancellation);
+        double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
+        if (rows is null)
+            return new PruningResult(plan, target, seconds, null, null);
+
+        // Of the folder as written, not of the plan: the number belongs to the files that the user gets.
+        using OpenModel smaller = ModelFolder.Open(run, target, DtypeNames.Parse(run.Get(model.Compute) ?? DtypeNames.All[0]), run.Get(model.Stream));
+        return new PruningResult(plan, target, seconds, before, Perplexity(run, smaller, rows, text!.Protocol));
+    }
+
+    public static double Perplexity(Invocation run, OpenModel model, IReadOnlyList<int[]> rows, PerplexityProtocol protocol) =>
+        new PerplexityEvaluator().Evaluate(model.Source, rows, protocol, gates: null, run.Progress, run.Cancellation).Perplexity;
+}

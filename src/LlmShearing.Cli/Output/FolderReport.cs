@@ -1,0 +1,26 @@
+// What a written folder holds, for the verbs that write one.
+using System.Text.Json.Nodes;
+
+namespace LlmShearing.Cli;
+
+internal static class FolderReport
+{
+    public static JsonObject Json(string folder, LlamaConfig written, double seconds) => new()
+    {
+        ["out"] = folder,
+        ["layers"] = written.Shape.Layers.Length,
+        ["uniform"] = written.Shape.IsUniform,
+        ["parameters"] = written.Shape.ParameterCount,
+        ["dtype"] = written.StoredDtype,
+        ["weight_bytes"] = Bytes(folder),
+        ["files"] = Weights(folder).Count(),
+        ["seconds"] = seconds,
+    };
+
+    public static string Line(string folder, double seconds) =>
+        $"written to {folder}: {Numbers.Bytes(Bytes(folder))} of weights in {Numbers.Significant(seconds, 3)} s";
+
+    private static long Bytes(string folder) => Weights(folder).Sum(f => f.Length);
+
+    private static IEnumerable<FileInfo> Weights(string folder) => new DirectoryInfo(folder).EnumerateFiles("*.safetensors");
+}
