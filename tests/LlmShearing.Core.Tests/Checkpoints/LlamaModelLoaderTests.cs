@@ -107,6 +107,46 @@ public sealed class LlamaModelLoaderTests
         Assert.Equal(seen.Value.Total, seen.Value.Completed);
     }
 
+    [Theory]
+    [InlineData(ScalarType.Float32, ScalarType.Float32)]
+    [InlineData(ScalarType.Float32, ScalarType.BFloat16)]
+    [InlineData(ScalarType.BFloat16, ScalarType.BFloat16)]
+    [InlineData(ScalarType.BFloat16, ScalarType.Float32)]
+    [InlineData(ScalarType.Float16, ScalarType.BFloat16)]
+    public void Save_AnyType_LoadsAsTorchConverts(ScalarType held, ScalarType stored)
+    {
+        using var folder = new TemporaryFolder();
+        using LlamaModel made = TinyLlama.Create(TinyLlama.Config(), 4, held);
+        made.Save(folder["m"], stored);
+        using LlamaModel loaded = LlamaModel.Load(folder["m"], stored);
+        Assert.Equal(made.Config.Shape, loaded.Config.Shape);
+        using var scope = NewDisposeScope();
+        foreach (((string name, var expected), (_, var actual)) in made.NamedWeights().Zip(loaded.NamedWeights()))
+            Assert.True(expected.to(ScalarType.Float32).to(stored).bytes.SequenceEqual(actual.bytes), name);
+    }
+
+    [Fact]
+    public void Save_UnevenModelInShards_GivesTheSamePerplexity()
+    {
+        using var folder = new TemporaryFolder();
+        using LlamaModel made = TinyLlama.Create(TinyLlama.Config([new(4, 2, 24), new(0, 0, 8), new(3, 2, 0) { GroupSizes = [2, 1] }]));
+        made.Save(folder["m"], options: new LlamaCheckpointWriterOptions { MaxShardSize = 4000 });
+        Assert.True(Directory.GetFiles(folder["m"], "model-*.safetensors").Length > 1);
+        using LlamaModel loaded = LlamaModel.Load(folder["m"]);
+        int[][] rows = TinyLlama.Rows(1, 50, 30, 20);
+        Assert.Equal(
+            new PerplexityEvaluator().Evaluate(made, rows).Perplexity,
+            new PerplexityEvaluator().Evaluate(loaded, rows).Perplexity);
+    }
+
+    [Fact]
+    public void Save_Repeated_LeavesNoTensors()
+    {
+        using var folder = new TemporaryFolder();
+        using LlamaModel made = TinyLlama.Create();
+        LeakProbe.AssertNoGrowth(() => made.Save(folder["m"], ScalarType.BFloat16, new LlamaCheckpointWriterOptions { Overwrite = true }));
+    }
+
     [Fact]
     public void Random_SameSeed_SameBits()
     {

@@ -14,11 +14,14 @@ public sealed class PerplexityGoldenTests
     public static TheoryData<string> Blocks(string folder)
     {
         var data = new TheoryData<string>();
-        if (Goldens.TryPath(folder + "/block.json") is { } path)
-            foreach (JsonElement c in JsonDocument.Parse(File.ReadAllText(path)).RootElement.GetProperty("cases").EnumerateArray())
-                data.Add(c.GetProperty("case").GetString()!);
+        foreach (string name in CaseNames(folder))
+            data.Add(name);
         return data;
     }
+
+    internal static string[] CaseNames(string folder) => Goldens.TryPath(folder + "/block.json") is { } path
+        ? [.. JsonDocument.Parse(File.ReadAllText(path)).RootElement.GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("case").GetString()!)]
+        : [];
 
     [GoldenTheory(Tiny, TinyModel)]
     [MemberData(nameof(Blocks), Tiny)]
@@ -57,27 +60,26 @@ public sealed class PerplexityGoldenTests
         PerplexityWindows windows = WindowBuilder.Build([stream], protocol, model.Config.Shape.VocabSize, model.Config.BosTokenId);
         if (tensors.Has(name + "/windows"))
             Assert.Equal(tensors.Rows(name + "/windows").SelectMany(r => r), windows.Windows.SelectMany(w => w.Ids));
-        float[] losses = [.. new PerplexityEvaluator().TokenLosses(model, windows.Windows).SelectMany(l => l)];
-        Near.Equal(tensors.Floats(name + "/nll"), losses, PerToken, what: name);
-
-        PerplexityResult result = new PerplexityEvaluator().Evaluate(model, [stream], protocol);
+        IReadOnlyList<float[]> losses = new PerplexityEvaluator().TokenLosses(model, windows.Windows);
+        Near.Equal(tensors.Floats(name + "/nll"), [.. losses.SelectMany(l => l)], PerToken, what: name);
+        PerplexityResult result = PerplexityResult.From(windows.Windows, losses, protocol);
         Near.Equal(expected.GetProperty("ppl").GetDouble(), result.Perplexity, 0, Relative, name);
         if (expected.TryGetProperty("tokens_scored", out JsonElement scored))
             Assert.Equal((scored.GetInt64(), expected.GetProperty("n_windows").GetInt32()), (result.Tokens, result.Windows));
     }
 
-    internal static void CheckRolling(ILlamaSource model, string folder, string task)
+    internal static void CheckRolling(ILlamaSource model, string folder, string task, int limit = int.MaxValue)
     {
         JsonElement[] pages = [.. JsonDocument.Parse(File.ReadAllText(Goldens.Path($"{folder}/rolling-{task}.json"))).RootElement.GetProperty("docs").EnumerateArray()];
         using var tensors = new GoldenTensors(folder + "/windows.safetensors");
         int[][] contexts = tensors.Ragged($"rolling-{task}/context"), predicted = tensors.Ragged($"rolling-{task}/predicted");
         PerplexityWindow[] windows =
         [
-            .. contexts.Select((context, i) => new PerplexityWindow([.. context, .. predicted[i]], context.Length, i, 0)),
+            .. contexts.Select((context, i) => new PerplexityWindow([.. context, .. predicted[i]], context.Length, i, 0)).Take(limit),
         ];
         IReadOnlyList<float[]> losses = new PerplexityEvaluator().TokenLosses(model, windows);
         int w = 0;
-        foreach (JsonElement window in pages.SelectMany(p => p.GetProperty("windows").EnumerateArray()))
+        foreach (JsonElement window in pages.SelectMany(p => p.GetProperty("windows").EnumerateArray()).Take(limit))
         {
             Near.Equal(window.GetProperty("ll").GetDouble(), -losses[w].Sum(l => (double)l), 1e-4 + (5e-5 * losses[w].Length), what: $"{task} window {w}");
             w++;

@@ -1,4 +1,4 @@
-// The short way from a folder to a model.
+// The short way from a folder to a model and back.
 using static TorchSharp.torch;
 
 namespace LlmShearing;
@@ -23,4 +23,18 @@ public sealed partial class LlamaModel
         using LlamaCheckpoint checkpoint = LlamaCheckpoint.Open(folder);
         return LlamaModelLoader.Load(checkpoint, new LlamaLoadOptions { Dtype = dtype ?? ScalarType.Float32, Device = device }, progress, cancellationToken);
     }
+    /// <summary>Saves the model as a Hugging Face folder, which appears under its name only when it is complete.</summary>
+    /// <param name="folder">Target folder; must not exist, or be empty, unless the options allow overwriting.</param>
+    /// <param name="dtype">Type to store; null = <see cref="LlamaConfig.StoredDtype"/> of the configuration, that is, as the model was stored where it was loaded from.</param>
+    /// <param name="options">Shards, overwriting, files to carry over; null = defaults.</param>
+    /// <param name="progress">Receives bytes written; may be null.</param>
+    /// <param name="cancellationToken">Checked at every write; nothing is left when it fires.</param>
+    /// <exception cref="CheckpointException">The target exists, a file cannot be written, or a value does not fit the stored type.</exception>
+    public void Save(
+        string folder,
+        ScalarType? dtype = null,
+        LlamaCheckpointWriterOptions? options = null,
+        IProgress<ShearingProgress>? progress = null,
+        CancellationToken cancellationToken = default) =>
+        LlamaModelSaver.Save(this, folder, dtype, options, progress, cancellationToken);
 }
