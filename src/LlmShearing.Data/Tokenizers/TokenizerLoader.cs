@@ -4,6 +4,10 @@ namespace LlmShearing.Tokenizers;
 /// Opens tokenizers: Hugging Face <c>tokenizer.json</c> files with a BPE model, sentencepiece <c>.model</c> files of type BPE,
 /// and folders that hold one of them. Anything in a file that is not supported is refused by name when loading.
 /// </summary>
+/// <remarks>
+/// <c>add_bos_token</c> and <c>add_eos_token</c> decide for sentencepiece models and for the tokenizer class LlamaTokenizer (also
+/// Fast and CodeLlama); other classes keep the template of tokenizer.json. Truncation and padding of a tokenizer.json are not applied.
+/// </remarks>
 public static class TokenizerLoader
 {
     /// <summary>Opens a tokenizer.</summary>

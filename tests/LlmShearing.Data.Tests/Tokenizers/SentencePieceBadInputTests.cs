@@ -17,6 +17,27 @@ public class SentencePieceBadInputTests
             Assert.Throws<TokenizerException>(() => Read(bytes[..length]));
     }
 
+    [GoldenFact(Small)]
+    public void Load_FlippedBytes_WorksOrThrowsTheOneType()
+    {
+        byte[] bytes = File.ReadAllBytes(Goldens.Path(Small));
+        var random = new Random(3);
+        for (int i = 0; i < 300; i++)
+        {
+            byte[] damaged = [.. bytes];
+            for (int flip = 0; flip < 1 + (i % 4); flip++)
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            try
+            {
+                ITokenizer tokenizer = new SentencePieceTokenizer(Read(damaged), addBos: true, addEos: true);
+                tokenizer.Decode(tokenizer.Encode("Hello  world\n12 \u4F60"));
+            }
+            catch (TokenizerException)
+            {
+            }
+        }
+    }
+
     [Fact]
     public void Read_RandomBytes_OnlyThrowsTheOneType()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Testing;
 using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Data.Tests.Tokenizers;
@@ -12,6 +13,26 @@ public class TokenizerJsonBadInputTests
         string json = TestTokenizer.Json().ToJsonString();
         for (int length = 0; length < json.Length - 1; length += 7)
             Assert.Contains("tokenizer.json", Assert.Throws<TokenizerException>(() => TestTokenizer.Load(json[..length])).Message);
+    }
+
+    [GoldenFact(VectorFile.Folder + "spm-bpe-small/tokenizer-new.json")]
+    public void Load_FlippedBytes_WorksOrThrowsTheOneType()
+    {
+        byte[] bytes = File.ReadAllBytes(Goldens.Path(VectorFile.Folder + "spm-bpe-small/tokenizer-new.json"));
+        var random = new Random(4);
+        for (int i = 0; i < 300; i++)
+        {
+            byte[] damaged = [.. bytes];
+            damaged[random.Next(i % 2 == 0 ? 2000 : damaged.Length)] = (byte)random.Next(32, 256);
+            try
+            {
+                ITokenizer tokenizer = new JsonTokenizer(TokenizerJsonReader.Read(damaged, "tokenizer.json"));
+                tokenizer.Decode(tokenizer.Encode("Hello  world\n12 \u4F60"));
+            }
+            catch (TokenizerException)
+            {
+            }
+        }
     }
 
     [Theory]

@@ -18,7 +18,16 @@ internal sealed class PieceFlow
     public delegate void TakeWord(ReadOnlySpan<char> word);
 
     /// <summary>Characters of scratch memory held.</summary>
-    public int Capacity => _rewritten.Max(buffer => buffer?.Capacity) ?? 0;
+    public int Capacity
+    {
+        get
+        {
+            int largest = 0;
+            foreach (ScratchBuffer<char>? buffer in _rewritten)
+                largest = Math.Max(largest, buffer?.Capacity ?? 0);
+            return largest;
+        }
+    }
 
     /// <summary>Sends a piece through the steps from <paramref name="step"/> on; empty pieces are dropped.</summary>
     public void Send(ReadOnlySpan<char> piece, bool atStart, int step = 0)
