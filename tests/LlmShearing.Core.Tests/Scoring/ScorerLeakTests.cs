@@ -24,7 +24,7 @@ public sealed class ScorerLeakTests
         scorer.Score(new ScoringRequest(model, scorer.SupportedAxes, TestBatches.Mixed()), new Inline(p => { if (p.Completed == at) stop.Cancel(); }), stop.Token);
     }
 
-    private static IImportanceScorer Create(string name) => name switch
+    public static IImportanceScorer Create(string name) => name switch
     {
         ScorerNames.Magnitude => new BlockMagnitudeScorer(),
         ScorerNames.Taylor => new BlockTaylorScorer(),

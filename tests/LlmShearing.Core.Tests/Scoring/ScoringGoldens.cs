@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using LlmShearing.Testing;
-using static TorchSharp.torch;
 
 namespace LlmShearing.Tests.Scoring;
 
@@ -13,25 +12,7 @@ internal static class ScoringGoldens
     private static readonly ConcurrentDictionary<string, LlamaModel> Models = new();
 
     /// <summary>One of the tiny reference models, loaded once.</summary>
-    public static LlamaModel Model(string name) => Models.GetOrAdd(name, n => Load(Goldens.Path($"baselines/models/{n}")));
-
-    /// <summary>A checkpoint folder as a resident float32 model.</summary>
-    public static LlamaModel Load(string folder)
-    {
-        using LlamaCheckpoint checkpoint = LlamaCheckpoint.Open(folder);
-        var model = new LlamaModel(checkpoint.Config) { Name = System.IO.Path.GetFileName(folder) };
-        using var scope = NewDisposeScope();
-        using var frozen = no_grad();
-        foreach ((string name, var weight) in model.NamedWeights())
-        {
-            float[] values = new float[weight.NumberOfElements];
-            checkpoint.ReadFloat32(name, values);
-            using Tensor read = tensor(values, weight.shape);
-            weight.copy_(read);
-        }
-
-        return model;
-    }
+    public static LlamaModel Model(string name) => Models.GetOrAdd(name, n => LlamaModel.Load(Goldens.Path($"baselines/models/{n}")));
 
     public static JsonElement Json(string relative) => JsonDocument.Parse(File.ReadAllText(Goldens.Path(relative))).RootElement;
 

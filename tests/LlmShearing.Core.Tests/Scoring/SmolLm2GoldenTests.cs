@@ -9,7 +9,7 @@ public sealed class SmolLm2GoldenTests
 {
     private const double Tolerance = 2e-5;
     private const double AngleTolerance = 2e-6;
-    private static readonly Lazy<LlamaModel> Model = new(() => ScoringGoldens.Load(SmolLm2.Folder()));
+    private static readonly Lazy<LlamaModel> Model = new(() => LlamaModel.Load(SmolLm2.Folder()));
     private static readonly Lazy<JsonElement> Expected = new(() => ScoringGoldens.Json("baselines/smollm2/scores.json"));
 
     [SmolLm2Theory("baselines/smollm2")]
