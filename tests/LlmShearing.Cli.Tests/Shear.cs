@@ -26,11 +26,20 @@ internal static class Shear
 
     public static ShearResult Run(params string[] args) => Run(CancellationToken.None, args);
 
-    public static ShearResult Run(CancellationToken cancellation, params string[] args)
+    public static ShearResult Run(CancellationToken cancellation, params string[] args) => Run(args, TimeProvider.System, cancellation);
+
+    /// <summary>Presses Ctrl-C, so to speak, at the given report of progress.</summary>
+    public static ShearResult CancelAtReport(int report, params string[] args)
+    {
+        using var cancellation = new CancellationTokenSource();
+        return Run(args, new CancellingClock(cancellation, report), cancellation.Token);
+    }
+
+    private static ShearResult Run(string[] args, TimeProvider time, CancellationToken cancellation)
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
-        int code = ShearCommandLine.RunAsync(args, new Surroundings { Out = output, Error = error }, cancellation).GetAwaiter().GetResult();
+        int code = ShearCommandLine.RunAsync(args, new Surroundings { Out = output, Error = error, Time = time }, cancellation).GetAwaiter().GetResult();
         return new ShearResult(code, output.ToString(), error.ToString());
     }
 
@@ -78,4 +87,18 @@ internal sealed class Scratch : IDisposable
     }
 
     public void Dispose() => _folder.Delete(recursive: true);
+}
+
+/// <summary>The progress printer looks at the clock at every report.</summary>
+internal sealed class CancellingClock(CancellationTokenSource cancellation, int report) : TimeProvider
+{
+    private int _looks;
+
+    public override long GetTimestamp()
+    {
+        // The first looks are those of the printer's and the verb's start.
+        if (++_looks >= report + 2)
+            cancellation.Cancel();
+        return 0;
+    }
 }

@@ -73,6 +73,8 @@ internal sealed class PlanRequest
     private PlanResult FromScores(Invocation run, LlamaShape shape, string file)
     {
         ImportanceScores scores = ImportanceScoresJson.Load(file);
+        if (!scores.Source.Equals(shape))
+            throw new UsageException($"{file} has scores of another model: {scores.Source.Layers.Length} blocks and hidden size {scores.Source.HiddenSize}; this one has {shape.Layers.Length} blocks and hidden size {shape.HiddenSize}, or differs inside its blocks. Score this model.");
         PruningPlan plan = Width.IsGiven(run)
             ? new TargetedWidthStrategy().CreatePlan(TargetShape.Of(shape, Width.Read(run)), scores)
             : new BlockDepthStrategy(Depth.Read(run)).CreatePlan(scores);
