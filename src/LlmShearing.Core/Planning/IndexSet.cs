@@ -108,7 +108,7 @@ public sealed class IndexSet : IEquatable<IndexSet>
     }
 
     /// <summary>The range form, for example <c>0-3,7</c>.</summary>
-    /// <returns>Text that <see cref="Parse"/> reads.</returns>
+    /// <returns>Text that <see cref="Parse(string)"/> reads.</returns>
     public override string ToString()
     {
         var text = new StringBuilder();
