@@ -21,8 +21,7 @@ public class NuspecTests
         {
             string configuration = typeof(NuspecTests).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
             string path = Path.Combine(Goldens.RepositoryRoot, "src", project, project + ".csproj");
-            Run("dotnet", "build", path, "-c", configuration, "-v", "quiet", "--nologo");
-            Run("dotnet", "pack", path, "-c", configuration, "--no-build", "-o", folder, "-v", "quiet", "--nologo");
+            Run("dotnet", "pack", path, "-c", configuration, "-o", folder, "-v", "quiet", "--nologo");
             using ZipArchive package = ZipFile.OpenRead(Directory.GetFiles(folder, "*.nupkg").Single());
             XDocument nuspec;
             using (Stream stream = package.Entries.Single(e => e.FullName.EndsWith(".nuspec", StringComparison.Ordinal)).Open())
