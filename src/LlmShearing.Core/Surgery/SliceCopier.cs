@@ -1,20 +1,20 @@
 // Moves the bytes of a slice from the source file to a sink. Long runs of whole rows are copied by the kernel; everything else goes
-// through two fixed tiles: read a stretch of rows, gather the kept columns, write.
+// through fixed tiles: read a stretch of rows, gather the kept columns, and write them while the next stretch is read.
 using System.Runtime.InteropServices;
 
 namespace LlmShearing;
 
 internal sealed class SliceCopier(LlamaCheckpoint source) : IDisposable
 {
-    // Large enough to hide the cost of a system call, small enough for the last-level cache.
-    private const int TileBytes = 4 << 20;
+    // Large enough to hide the cost of a system call, small enough that what is read is still in the core's cache when it is gathered.
+    private const int TileBytes = 1 << 20;
 
     // Whole rows in a run at least this long skip the tile.
     private const long LongRunBytes = 256 << 10;
 
-    private readonly byte[] _input = GC.AllocateUninitializedArray<byte>(TileBytes, pinned: true);
-    private readonly byte[] _output = GC.AllocateUninitializedArray<byte>(TileBytes, pinned: true);
+    private readonly byte[] _input = GC.AllocateUninitializedArray<byte>(TileBytes + ColumnGather.Slack, pinned: true);
     private readonly List<(int Offset, int Rows)> _pieces = [];
+    private readonly TileQueue _queue = new(TileBytes + ColumnGather.Slack);
     private float[]? _floats;
 
     public void Copy(TensorSlice slice, TensorSink sink)
@@ -25,14 +25,26 @@ internal sealed class SliceCopier(LlamaCheckpoint source) : IDisposable
             return;
         }
 
-        var job = new Job(tensor, slice, sink, tensor.Shape.IsEmpty ? 1 : tensor.Shape[^1]);
+        var job = new Job(tensor, slice, sink, tensor.Shape[^1]);
         if (job.InputRowBytes > TileBytes || job.OutputRowBytes > TileBytes)
+        {
             CopyWideRows(job);
-        else
+            return;
+        }
+
+        try
+        {
             CopyRows(job);
+            _queue.Drain();
+        }
+        finally
+        {
+            // After an error a write may still be under way; the file must not be closed under it.
+            _queue.Settle();
+        }
     }
 
-    public void Dispose() => _pieces.Clear();
+    public void Dispose() => _queue.Dispose();
 
     /// <summary>Rows too wide for a tile: copied a piece of a column run at a time.</summary>
     private void CopyWideRows(Job job)
@@ -63,6 +75,7 @@ internal sealed class SliceCopier(LlamaCheckpoint source) : IDisposable
             if (job.WholeRows && run.Source >= 0 && run.Length * job.InputRowBytes >= LongRunBytes)
             {
                 Flush(job, ref inputStart, ref outputRows);
+                _queue.Drain();
                 job.Sink.CopyFrom(job.Tensor.Reader, job.FilePosition(run.Source), run.Length * job.InputRowBytes, _input);
                 continue;
             }
@@ -93,26 +106,18 @@ internal sealed class SliceCopier(LlamaCheckpoint source) : IDisposable
         if (outputRows == 0)
             return;
         ReadPieces(job, inputStart);
-        if (job.WholeRows && _pieces.Count == 1 && _pieces[0].Offset == 0)
+        byte[] tile = _queue.Take();
+        int at = 0;
+        foreach ((int offset, int rows) in _pieces)
         {
-            Emit(job, _input.AsSpan(0, outputRows * (int)job.InputRowBytes));
-        }
-        else
-        {
-            int at = 0;
-            foreach ((int offset, int rows) in _pieces)
-                for (int r = 0; r < rows; r++, at += (int)job.OutputRowBytes)
-                {
-                    Span<byte> target = _output.AsSpan(at, (int)job.OutputRowBytes);
-                    if (offset < 0)
-                        target.Clear();
-                    else
-                        job.Gather.Row(_input.AsSpan((offset + r) * (int)job.InputRowBytes, (int)job.InputRowBytes), target);
-                }
-
-            Emit(job, _output.AsSpan(0, at));
+            if (offset < 0)
+                tile.AsSpan(at, rows * (int)job.OutputRowBytes).Clear();
+            else
+                job.Gather.Rows(_input.AsSpan(offset * (int)job.InputRowBytes), tile.AsSpan(at), rows, (int)job.InputRowBytes, (int)job.OutputRowBytes);
+            at += rows * (int)job.OutputRowBytes;
         }
 
+        _queue.Send(tile, at, (bytes, length) => Emit(job, bytes.AsSpan(0, length)));
         _pieces.Clear();
         inputStart = -1;
         outputRows = 0;
@@ -167,7 +172,7 @@ internal sealed class SliceCopier(LlamaCheckpoint source) : IDisposable
     {
         long left = slice.Rows.Count * slice.Columns.Count;
         int chunk = (int)Math.Min(left, TileBytes / sizeof(float));
-        Span<float> values = MemoryMarshal.Cast<byte, float>(_output.AsSpan())[..chunk];
+        Span<float> values = MemoryMarshal.Cast<byte, float>(_input.AsSpan(0, TileBytes))[..chunk];
         values.Fill(slice.Fill);
         for (; left > 0; left -= Math.Min(left, chunk))
             sink.WriteFloat32(values[..(int)Math.Min(left, chunk)]);
@@ -193,7 +198,7 @@ internal sealed class SliceCopier(LlamaCheckpoint source) : IDisposable
         /// <summary>Whether rows are copied as they are: all columns, same type.</summary>
         public bool WholeRows { get; } = slice.Columns.IsAll(inputColumns) && tensor.Dtype == sink.Tensor.Dtype;
 
-        public ColumnGather Gather { get; } = new(slice.Columns, tensor.ElementSize);
+        public ColumnGather Gather { get; } = new(slice.Columns, tensor.ElementSize, inputColumns);
 
         public long FilePosition(long row) => tensor.Reader.DataStart + tensor.Entry.Offset + (row * InputRowBytes);
     }
