@@ -8,9 +8,10 @@ internal sealed class StreamedBlocks(LlamaCheckpoint checkpoint, ScalarType dtyp
 {
     private readonly List<LlamaBlock> _free = [];
     private (int Layer, LlamaBlock Block, Task Read)? _ahead;
+    private int _last = -1;
     private bool _disposed;
 
-    /// <summary>Lends a block, and begins to read the one after it.</summary>
+    /// <summary>Lends a block, and begins to read the one after it; when blocks are asked for downwards, as a backward pass does, the one before it.</summary>
     public BlockLease Acquire(int layer)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -34,8 +35,10 @@ internal sealed class StreamedBlocks(LlamaCheckpoint checkpoint, ScalarType dtyp
             throw;
         }
 
-        if (layer + 1 < checkpoint.Config.Shape.Layers.Length)
-            _ahead = Begin(layer + 1);
+        int next = layer == _last - 1 ? layer - 1 : layer + 1;
+        _last = layer;
+        if (next >= 0 && next < checkpoint.Config.Shape.Layers.Length)
+            _ahead = Begin(next);
         return new BlockLease(block, () => Release(block));
     }
 
