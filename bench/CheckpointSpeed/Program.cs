@@ -1,4 +1,5 @@
 // Times what the checkpoint code promises, as ratios to the simplest thing that could be done. Prints JSON.
+//   (nothing)                             both below on small synthetic models in the temporary folder
 //   load <folder> [rounds]              every tensor to float32, against one plain read and convert loop over the same file
 //   apply <scratch folder> <GB> [rounds]  a plan on a synthetic bf16 model, against cp of the result; peak resident memory
 //   (apply runs itself as "once <source> <plan> <target>" so that the memory figure is of the surgery alone)
@@ -13,8 +14,23 @@ return args switch
     ["load", string folder, .. string[] rest] => Load(folder, Rounds(rest)),
     ["apply", string scratch, string size, .. string[] rest] => Apply(scratch, double.Parse(size), Rounds(rest)),
     ["once", string source, string plan, string target] => Once(source, plan, target),
+    [] => Default(),
     _ => Usage(),
 };
+
+static int Default()
+{
+    string scratch = Directory.CreateTempSubdirectory("checkpoint-speed-").FullName;
+    try
+    {
+        Apply(scratch, 1, 3);
+        return Load(Path.Combine(scratch, "source"), 3);
+    }
+    finally
+    {
+        Directory.Delete(scratch, recursive: true);
+    }
+}
 
 static int Usage()
 {
