@@ -58,4 +58,29 @@ public sealed class UsageTests
         ShearResult result = Shear.Run(new CancellationToken(true), "inspect", Shear.Demo, "--json");
         Assert.Equal((1, "", "shear: cancelled\n"), (result.Code, result.Out, result.Error));
     }
+
+    // /dev/full is a disk that is always full; a device is never renamed over.
+    [Theory]
+    [InlineData("tokens", "--text", "a")]
+    [InlineData("plan", "--remove-layers", "3")]
+    [InlineData("score", "--scorer", "magnitude")]
+    public void FullDisk_IsAFailureAndNoBadInput(string verb, string option, string value)
+    {
+        if (!File.Exists("/dev/full"))
+            return;
+        ShearResult result = Shear.Run(verb, Shear.Demo, option, value, "--out", "/dev/full", "--json");
+        Assert.Equal((1, ""), (result.Code, result.Out));
+        Assert.Contains("No space left", result.Error, StringComparison.Ordinal);
+        Assert.Equal("", File.ReadAllText("/dev/null"));
+        Assert.False(File.Exists("/dev/full.part"));
+    }
+
+    [Fact]
+    public void Out_ADevice_IsWrittenTo()
+    {
+        if (!File.Exists("/dev/null"))
+            return;
+        Assert.Equal(0, Shear.Run("plan", Shear.Demo, "--remove-layers", "3", "--out", "/dev/null", "--json").Code);
+        Assert.Equal("", File.ReadAllText("/dev/null"));
+    }
 }

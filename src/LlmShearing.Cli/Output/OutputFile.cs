@@ -6,6 +6,14 @@ internal static class OutputFile
     public static void Write(string path, Action<TextWriter> write)
     {
         string full = Path.GetFullPath(path);
+        if (full.StartsWith("/dev/", StringComparison.Ordinal))
+        {
+            // A device such as /dev/stdout is written to, not replaced.
+            using StreamWriter device = new(full);
+            write(device);
+            return;
+        }
+
         string temporary = full + ".part";
         try
         {

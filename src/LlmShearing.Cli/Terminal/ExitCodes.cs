@@ -15,10 +15,6 @@ internal static class ExitCodes
     /// <summary>The command line or its input is wrong: changing that helps.</summary>
     public const int BadInput = 2;
 
-    // The library reports what it cannot write with its own exception; a full disk is no mistake of the user's.
-    private const int DiskFull = 28;
-    private const int DiskFullOnWindows = unchecked((int)0x80070070);
-
     /// <summary>Runs <paramref name="work"/>; prints what went wrong, if anything.</summary>
     public static int Guard(Surroundings surroundings, ProgressPrinter progress, Action work)
     {
@@ -44,7 +40,8 @@ internal static class ExitCodes
     private static (int Code, string Message) Explain(Exception e) => e switch
     {
         OperationCanceledException => (Failed, "cancelled"),
-        ShearingException { InnerException: IOException { HResult: DiskFull or DiskFullOnWindows } } => (Failed, e.Message),
+        // A full or broken disk is no mistake of the user's; a missing file (a subclass of IOException) is.
+        ShearingException { InnerException: IOException io } when io.GetType() == typeof(IOException) => (Failed, e.Message),
         ShearingException or TokenizerException or UsageException or OptionsValidationException => (BadInput, e.Message),
         FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or JsonException => (BadInput, e.Message),
         IOException => (Failed, e.Message),
