@@ -49,18 +49,20 @@ internal static class ScoringInput
     {
         for (int row = 0; row < batch.BatchSize; row++)
         {
-            int real = 0;
+            int real = 0, scored = 0;
             for (int t = 0; t < batch.SequenceLength; t++)
             {
                 int id = batch.Ids[(row * batch.SequenceLength) + t];
                 if (id >= vocabulary)
                     throw new TokenDataException($"Calibration batch {number}, row {row}, token {t}: id {id} is outside the vocabulary of {vocabulary}. Use the tokenizer of the model.");
                 real += batch.IsReal(row, t) ? 1 : 0;
+                scored += t > 0 && batch.IsReal(row, t) && batch.IsReal(row, t - 1) ? 1 : 0;
             }
 
-            // Two tokens are needed side by side: one to predict from, one to predict.
             if (real < minimumTokens)
                 throw new TokenDataException($"Calibration batch {number}, row {row} has {real} real tokens; '{scorer}' needs at least {minimumTokens}. Remove short rows.");
+            if (minimumTokens > 1 && scored == 0)
+                throw new TokenDataException($"Calibration batch {number}, row {row} has no real token that follows another one, so nothing to score. Check its attention mask.");
         }
     }
 }

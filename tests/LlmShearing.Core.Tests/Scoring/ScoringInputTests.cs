@@ -41,7 +41,12 @@ public sealed class ScoringInputTests
         using LlamaModel model = TinyLlama.Create();
         TokenBatch[] batches = [TokenBatch.FromRows([[1, 2, 3], [4]])];
         foreach (IImportanceScorer scorer in new IImportanceScorer[] { new BlockPerplexityScorer(), new BlockTaylorScorer(), new GateTaylorScorer() })
+        {
             Assert.Contains("batch 0, row 1", Assert.Throws<TokenDataException>(() => ScoringGoldens.Score(scorer, model, batches)).Message, StringComparison.Ordinal);
+            TokenBatch[] apart = [new TokenBatch(1, 3, [1, 2, 3], [true, false, true])];
+            Assert.Contains("nothing to score", Assert.Throws<TokenDataException>(() => ScoringGoldens.Score(scorer, model, apart)).Message, StringComparison.Ordinal);
+        }
+
         ScoringGoldens.Score(new BlockInfluenceScorer(), model, batches);
     }
 
