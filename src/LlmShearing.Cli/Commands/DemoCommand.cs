@@ -52,7 +52,7 @@ internal sealed class DemoCommand : ShearCommand
         var rows = new List<(string Criterion, JsonElement Result)>();
         foreach (string criterion in Criteria)
         {
-            run.Progress.Report(new ShearingProgress("criteria", rows.Count, Criteria.Length, "criteria"));
+            run.Progress.Report(new ShearingProgress("comparing", rows.Count, Criteria.Length, "criteria"));
             rows.Add((criterion, Shear(Command(criterion), run.Cancellation)));
         }
 
@@ -93,7 +93,7 @@ internal sealed class DemoCommand : ShearCommand
                 Numbers.Significant(r.GetProperty("seconds").GetDouble(), 3));
         console.Write(table);
         console.Line($"text: {text.Source}; blocks in the order of removal");
-        console.Line($"each row: shear {string.Join(' ', command)}");
+        console.Line($"each row: shear {string.Join(' ', command)} (angular: --contiguous, too)");
         console.Line($"Hugging Face folders: {Path.Combine(folder, rows[0].Criterion)} and its neighbours");
     }
 
