@@ -11,7 +11,7 @@ internal static partial class FileRangeCopy
     private const long Piece = 64L << 20;
 
     // Below this a call into the kernel for each range costs more than the copy it saves.
-    private const long SmallestInKernel = 256 << 10;
+    public const long SmallestInKernel = 16 << 10;
 
     public static void Copy(SafetensorsReader source, long position, Stream target, long length, byte[] buffer, CancellationToken cancellationToken)
     {

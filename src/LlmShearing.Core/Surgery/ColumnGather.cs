@@ -1,5 +1,6 @@
 // Picks the kept columns out of rows. Long runs are block copies. Scattered columns are packed 16 source bytes at a time: one load, one
 // byte shuffle prepared beforehand, one store that the next one overlaps. That is several times faster than picking element by element.
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace LlmShearing;
@@ -54,14 +55,17 @@ internal sealed class ColumnGather
         }
     }
 
+    // The spans were cut to a row and its slack by the caller, and the packs were made for that row length: no checks inside the loop.
     private static void Shuffle(ReadOnlySpan<byte> source, Span<byte> target, Pack[] packs)
     {
-        int at = 0;
+        ref byte from = ref MemoryMarshal.GetReference(source);
+        ref byte to = ref MemoryMarshal.GetReference(target);
+        nuint at = 0;
         foreach (ref readonly Pack pack in packs.AsSpan())
         {
-            Vector128<byte> block = Vector128.Create(source[pack.Source..]);
-            Vector128.ShuffleNative(block, pack.Order).CopyTo(target[at..]);
-            at += pack.Bytes;
+            Vector128<byte> block = Vector128.LoadUnsafe(ref from, (nuint)pack.Source);
+            Vector128.ShuffleNative(block, pack.Order).StoreUnsafe(ref to, at);
+            at += (nuint)pack.Bytes;
         }
     }
 

@@ -10,7 +10,7 @@ internal sealed class SliceCopier(LlamaCheckpoint source) : IDisposable
     private const int TileBytes = 1 << 20;
 
     // Whole rows in a run at least this long skip the tile.
-    private const long LongRunBytes = 256 << 10;
+    private const long LongRunBytes = FileRangeCopy.SmallestInKernel;
 
     private readonly byte[] _input = GC.AllocateUninitializedArray<byte>(TileBytes + ColumnGather.Slack, pinned: true);
     private readonly List<(int Offset, int Rows)> _pieces = [];
@@ -75,8 +75,8 @@ internal sealed class SliceCopier(LlamaCheckpoint source) : IDisposable
             if (job.WholeRows && run.Source >= 0 && run.Length * job.InputRowBytes >= LongRunBytes)
             {
                 Flush(job, ref inputStart, ref outputRows);
-                _queue.Drain();
-                job.Sink.CopyFrom(job.Tensor.Reader, job.FilePosition(run.Source), run.Length * job.InputRowBytes, _input);
+                long position = job.FilePosition(run.Source), bytes = run.Length * job.InputRowBytes;
+                _queue.Send(_queue.Take(), 0, (buffer, _) => job.Sink.CopyFrom(job.Tensor.Reader, position, bytes, buffer));
                 continue;
             }
 
