@@ -63,4 +63,25 @@ public class GenerationGoldenTests
         for (int r = 0; r < sequences.Length; r++)
             Assert.Equal(sequences[r][prompt..], steps.Select(s => s[r] < 0 ? pad : s[r]));
     }
+
+    [SmolLm2Fact]
+    public void Generate_ChatPromptsOfSmolLm2_GiveTheReferenceAnswers()
+    {
+        using LlamaModel llama = LlamaModel.Load(SmolLm2.Folder());
+        JsonNode golden = JsonNode.Parse(File.ReadAllText(Goldens.Path("hf/generation/smollm2-chat.json")))!;
+        foreach (JsonNode? c in golden["cases"]!.AsArray())
+        {
+            int[] Ints(JsonNode? list) => [.. list!.AsArray().Select(v => v!.GetValue<int>())];
+            int[] prompt = Ints(c!["prompt_ids"]), expected = Ints(c["new_ids"]);
+            var options = new SamplingOptions { MaxNewTokens = golden["max_new_tokens"]!.GetValue<int>(), StopIds = [golden["eos_token_id"]!.GetValue<int>()] };
+            GenerationStep[] steps = [.. LlamaGenerator.Generate(llama, TokenBatch.FromRows([prompt]), options)];
+            Assert.Equal(expected, steps.Select(s => s.Ids[0]));
+            for (int i = 0; i < steps.Length; i++)
+            {
+                JsonNode best = c["top5_per_step"]![i]!;
+                foreach ((int id, JsonNode? logit) in Ints(best["ids"]).Zip(best["logits"]!.AsArray()))
+                    Near.Equal(logit!.GetValue<double>(), steps[i].Logits[0][id], 1e-3, 0, $"step {i}, id {id}");
+            }
+        }
+    }
 }
