@@ -58,14 +58,15 @@ public sealed class PerplexityEvaluator(PerplexityOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(windows);
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.BatchTokens, 1, nameof(PerplexityOptions.BatchTokens));
+        int batchTokens = _options.BatchTokens ?? (source.IsResident ? PerplexityOptions.DefaultBatchTokens : PerplexityOptions.DefaultStreamedBatchTokens);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchTokens, 1, nameof(PerplexityOptions.BatchTokens));
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.StateBytes, 1, nameof(PerplexityOptions.StateBytes));
         if (windows.Count == 0 || windows.Any(w => w.Scored < 1 || w.FirstLabel < 0))
             throw new TokenDataException("Every window needs at least one token to score, and there must be a window.");
 
         // Dynamic scaling depends on the length of the row, padding included: only equal lengths may share a batch there.
         bool equalLengths = source.Config.RopeScaling.Type == RopeType.Dynamic;
-        List<WindowBatch> batches = WindowBatch.Plan(windows, _options.BatchTokens, equalLengths);
+        List<WindowBatch> batches = WindowBatch.Plan(windows, batchTokens, equalLengths);
 
         // A resident model is quickest batch by batch; a streamed one wants many states per read of the weights.
         long tokensPerGroup = source.IsResident ? 0 : _options.StateBytes / (source.Config.Shape.HiddenSize * source.Dtype.ElementSize());

@@ -7,8 +7,9 @@ namespace LlmShearing;
 /// <summary>Per-token losses of hidden states.</summary>
 public static class TokenLosses
 {
-    private const long VocabularyRows = 4096;
-    private const long TokensAtOnce = 1024;
+    // A slice of logits and its exponentials take 8 MiB together: small beside a block, large enough for full speed.
+    private const long VocabularyRows = 2048;
+    private const long TokensAtOnce = 512;
 
     /// <summary>Negative log-likelihood of target ids, in nats, float32: logsumexp(logits) - logits[target].</summary>
     /// <param name="source">The model.</param>

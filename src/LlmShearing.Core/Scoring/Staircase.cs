@@ -9,7 +9,7 @@ namespace LlmShearing;
 internal sealed class Staircase(ILlamaSource source, int[] blocks, long activationBytes, long stateBytes)
 {
     private const string Stage = "Perplexity without each block";
-    private const int LossTokens = 8192;
+    private const int LossTokens = 2048;
     private readonly double[] _losses = new double[blocks.Length];
     private long _tokens;
 
