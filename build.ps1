@@ -12,7 +12,7 @@ function Invoke-Checked([scriptblock]$Command) {
 
 switch ($Verb) {
     "setup" { Write-Output "Nothing to prepare: TorchSharp comes from NuGet." }
-    "demo"  { Invoke-Checked { dotnet run --project samples/Demo -c Release -v quiet -- @Rest } }
+    "demo"  { Invoke-Checked { dotnet run --project src/LlmShearing.Cli -c Release -v quiet -- demo samples/models/demo-llama-2.5m --out artifacts/demo --text-folder . @Rest } }
     "test"  { Invoke-Checked { dotnet test LlmShearing.sln -c Release @Rest } }
     "bench" { Get-ChildItem bench -Filter *.csproj -Recurse | ForEach-Object { $p = $_.FullName; Invoke-Checked { dotnet run --project $p -c Release -v quiet -- @Rest } } }
     "pack"  { Get-ChildItem src -Filter *.csproj -Recurse | ForEach-Object { $p = $_.FullName; Invoke-Checked { dotnet pack $p -c Release -o artifacts/packages } } }
