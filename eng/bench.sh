@@ -1,8 +1,17 @@
 #!/usr/bin/env bash
-# Runs the benchmarks. Each prints ratios measured side by side in one run.
+# Runs the benchmarks on a model (default: the embedded one). Each prints JSON with ratios measured side by side in one run.
+# usage: ./build.sh bench [MODEL_FOLDER] [FOLDER_WITH_JSONL]    (the second is needed for the tokenizer)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for project in bench/*/*.csproj; do
-  echo "== $(basename "$project" .csproj)"
-  dotnet run --project "$project" -c Release -v quiet -- "$@"
-done
+model=${1:-samples/models/demo-llama-2.5m}
+run() { echo "== $1"; dotnet "artifacts/bin/$1/release/$1.dll" "${@:2}"; }
+run TorchOverhead
+run Forward "$model"
+run Scoring "$model" 10 128 4
+run Streaming "$model"
+run CheckpointSpeed
+if [ -n "${2:-}" ]; then
+  run TokenizerSpeed "$model" "$2"
+else
+  echo "== TokenizerSpeed: skipped, needs a folder with .jsonl files as the second argument"
+fi
