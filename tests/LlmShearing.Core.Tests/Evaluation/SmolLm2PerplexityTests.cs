@@ -8,6 +8,10 @@ namespace LlmShearing.Tests.Evaluation;
 public sealed class SmolLm2PerplexityTests
 {
     private const string Folder = "eval/ppl/smollm2-135m-instruct", Reference = "hf/smollm2";
+
+    // A few tokens of this model are ill-conditioned in float32 (residual channels above 20000): token 4 of window 21 of wikitext2-shortened-bosfirst-128
+    // is 9.97510 in float64, 9.97527 in the reference, 9.9755 to 9.9758 with other summation orders. The mean difference of a case stays below 2.5e-5.
+    private const double PerToken = 1e-3;
     private static readonly Lazy<LlamaModel> Model = new(() => LlamaModel.Load(SmolLm2.Folder()));
 
     private static bool Full => Environment.GetEnvironmentVariable("LLMSHEARING_FULL") == "1";
@@ -31,7 +35,7 @@ public sealed class SmolLm2PerplexityTests
 
     [SmolLm2Theory(Folder)]
     [MemberData(nameof(Cases))]
-    public void Evaluate_PublishedProtocol_GivesThePublishedNumbers(string name) => PerplexityGoldenTests.Check(Model.Value, Folder, name);
+    public void Evaluate_PublishedProtocol_GivesThePublishedNumbers(string name) => PerplexityGoldenTests.Check(Model.Value, Folder, name, PerToken);
 
     [SmolLm2Theory(Folder)]
     [InlineData("wikitext")]
