@@ -63,7 +63,10 @@ public sealed class PerplexityGoldenTests
         IReadOnlyList<float[]> losses = new PerplexityEvaluator().TokenLosses(model, windows.Windows);
         float[] reference = tensors.Floats(name + "/nll"), actual = [.. losses.SelectMany(l => l)];
         Near.Equal(reference, actual, perToken, what: name);
-        Assert.InRange(reference.Zip(actual, (e, a) => Math.Abs((double)e - a)).Average(), 0, PerToken / 4);
+        double[] differences = [.. reference.Zip(actual, (e, a) => Math.Abs((double)e - a))];
+        Assert.InRange(differences.Average(), 0, PerToken / 4);
+        int beyond = differences.Count(d => d > PerToken);
+        Assert.True(beyond <= differences.Length / 1000, $"{name}: {beyond} of {differences.Length} tokens differ by more than {PerToken}");
         PerplexityResult result = PerplexityResult.From(windows.Windows, losses, protocol);
         Near.Equal(expected.GetProperty("ppl").GetDouble(), result.Perplexity, 0, Relative, name);
         if (expected.TryGetProperty("tokens_scored", out JsonElement scored))
