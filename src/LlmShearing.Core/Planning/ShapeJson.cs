@@ -1,6 +1,7 @@
 // A shape inside a plan or scores file. Equal neighbouring blocks are written once, with a count.
 using System.Collections.Immutable;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace LlmShearing;
 
@@ -28,6 +29,15 @@ internal static class ShapeJson
 
         writer.WriteEndArray();
         writer.WriteEndObject();
+    }
+
+    /// <summary>The shape as a node of a larger document.</summary>
+    public static JsonNode ToNode(LlamaShape shape)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer))
+            Write(writer, shape);
+        return JsonNode.Parse(buffer.ToArray())!;
     }
 
     public static LlamaShape Read(StrictJson json)

@@ -1,0 +1,75 @@
+using System.Text.Json.Nodes;
+using TorchSharp.Modules;
+
+namespace LlmShearing;
+
+/// <summary>A parameter under the name that it has in training checkpoints.</summary>
+/// <param name="Name">Unique; for weights the Hugging Face name, for adapters the PEFT name.</param>
+/// <param name="Value">The parameter; requires gradients.</param>
+public sealed record TrainableParameter(string Name, Parameter Value);
+
+/// <summary>Which micro-batch of which step is at work.</summary>
+/// <param name="Step">0-based optimizer step.</param>
+/// <param name="MicroBatch">0-based micro-batch of the step.</param>
+/// <param name="Seed">Root seed of the run.</param>
+public readonly record struct MicroBatchKey(long Step, int MicroBatch, int Seed)
+{
+    /// <summary>A seed for a named stream of random numbers of this micro-batch. It depends on nothing else, so a resumed run draws the same numbers.</summary>
+    /// <param name="stream">Which numbers, for example the index of a projection.</param>
+    /// <returns>A well mixed 64-bit seed.</returns>
+    public ulong Derive(ulong stream)
+    {
+        ulong z = Mix((ulong)(uint)Seed) ^ Mix((ulong)Step + 0x632BE59BD9B4E019UL);
+        return Mix(Mix(z ^ ((ulong)(uint)MicroBatch << 32)) + stream);
+    }
+
+    // SplitMix64's finaliser.
+    private static ulong Mix(ulong z)
+    {
+        z += 0x9E3779B97F4A7C15UL;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
+        return z ^ (z >> 31);
+    }
+}
+
+/// <summary>
+/// What a trainer trains: a model in which some parameters require gradients. The whole model, adapters on a frozen model, or weights together with masks.
+/// Used by one thread at a time.
+/// </summary>
+public interface ITrainable
+{
+    /// <summary>The model that is run. Parameters that do not require gradients cost neither gradients nor optimizer state.</summary>
+    LlamaModel Model { get; }
+
+    /// <summary>What the optimizer moves, in groups of equal settings.</summary>
+    /// <param name="options">Settings of the run.</param>
+    /// <returns>Groups in a fixed order; every parameter in one of them.</returns>
+    IReadOnlyList<ParameterGroup> Groups(OptimizerOptions options);
+
+    /// <summary>Called before the forward pass of each micro-batch of training; randomness (dropout, masks) derives from the key, so that a block run twice draws the same.</summary>
+    /// <param name="key">Which micro-batch.</param>
+    /// <returns>Gates for this micro-batch, or null. Gates that require gradients have them when <see cref="EndMicroBatch"/> is called.</returns>
+    LlamaGates? BeginMicroBatch(MicroBatchKey key) => null;
+
+    /// <summary>Called after the backward pass of each micro-batch. May add gradients of its own.</summary>
+    /// <param name="key">Which micro-batch.</param>
+    /// <param name="scale">Weight of this micro-batch in the step; the weights of a step add up to 1.</param>
+    /// <returns>Value of an additional loss, not scaled; 0 when there is none.</returns>
+    double EndMicroBatch(MicroBatchKey key, double scale) => 0;
+
+    /// <summary>Switches between training (dropout, sampled masks) and evaluation until the result is disposed.</summary>
+    /// <returns>Disposing it goes back to training.</returns>
+    IDisposable BeginEvaluation();
+
+    /// <summary>What identifies this trainable: shape of the model, what is trained, rank. A run resumes only with equal descriptions.</summary>
+    /// <returns>A small JSON object.</returns>
+    JsonObject Describe();
+
+    /// <summary>Writes what was trained in the form that others load: a Hugging Face folder, or an adapter folder.</summary>
+    /// <param name="folder">Appears complete or not at all.</param>
+    /// <param name="overwrite">Whether a folder that is there may be replaced.</param>
+    /// <param name="cancellationToken">Checked while writing.</param>
+    /// <exception cref="CheckpointException">The folder cannot be written.</exception>
+    void Export(string folder, bool overwrite = false, CancellationToken cancellationToken = default);
+}
