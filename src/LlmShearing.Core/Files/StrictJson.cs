@@ -1,6 +1,7 @@
 // Reads JSON objects that must be exactly as expected: unknown, missing, duplicate or out-of-range members are errors that name file and member.
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace LlmShearing;
 
@@ -77,6 +78,14 @@ internal sealed class StrictJson
             : throw Error(name, $"expected a whole number from {min} to {max}, found {Kind(value)}");
     }
 
+    public long Long(string name, long min)
+    {
+        JsonElement value = Required(name);
+        return value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long number) && number >= min
+            ? number
+            : throw Error(name, $"expected a whole number from {min}, found {Kind(value)}");
+    }
+
     public bool Bool(string name)
     {
         JsonElement value = Required(name);
@@ -95,6 +104,10 @@ internal sealed class StrictJson
 
     /// <summary>How many entries an array member has.</summary>
     public int Count(string name, int maxCount) => Elements(name, maxCount).Length;
+
+    /// <summary>An object member as it is, for members that are passed on or compared as a whole.</summary>
+    public JsonObject Node(string name) =>
+        Required(name) is { ValueKind: JsonValueKind.Object } value ? JsonObject.Create(value.Clone())! : throw Error(name, $"expected an object, found {Kind(Required(name))}");
 
     public StrictJson Object(string name) => new(Required(name), Join(name));
 
