@@ -8,7 +8,7 @@ namespace LlmShearing.Data;
 /// <summary>Registers domain samplers.</summary>
 public static class DomainServiceExtensions
 {
-    /// <summary>Registers the sampler <c>fixed</c> with options from a section of its own; an unknown key in it stops the host.</summary>
+    /// <summary>Registers the samplers <c>fixed</c> and <c>random</c> with options from a section of its own; an unknown key in it stops the host.</summary>
     /// <param name="builder">The library's registration.</param>
     /// <param name="section">For example <c>configuration.GetSection("Domains")</c>.</param>
     /// <returns>The builder.</returns>
@@ -19,7 +19,7 @@ public static class DomainServiceExtensions
         return builder;
     }
 
-    /// <summary>Registers the sampler <c>fixed</c> with options from code.</summary>
+    /// <summary>Registers the samplers <c>fixed</c> and <c>random</c> with options from code.</summary>
     /// <param name="builder">The library's registration.</param>
     /// <param name="configure">Sets domains and shares.</param>
     /// <returns>The builder.</returns>
@@ -38,6 +38,8 @@ public static class DomainServiceExtensions
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<FixedDomainSamplerOptions>, Validation>());
         builder.Services.TryAddKeyedTransient<IDomainSampler>(
             FixedDomainSampler.Name, (provider, _) => new FixedDomainSampler(provider.GetRequiredService<IOptions<FixedDomainSamplerOptions>>().Value));
+        builder.Services.TryAddKeyedTransient<IDomainSampler>(
+            RandomDomainSampler.Name, (provider, _) => new RandomDomainSampler(provider.GetRequiredService<IOptions<FixedDomainSamplerOptions>>().Value));
         return builder.Services.AddOptions<FixedDomainSamplerOptions>().ValidateOnStart();
     }
 

@@ -60,15 +60,7 @@ public sealed class FixedDomainSampler : IDomainSampler
     }
 
     /// <inheritdoc/>
-    public void Update(IReadOnlyList<double> losses)
-    {
-        ArgumentNullException.ThrowIfNull(losses);
-        if (losses.Count != _domains.Length)
-            throw new TokenDataException($"There are {losses.Count} losses for {_domains.Length} domains ({string.Join(", ", _domains)}). Give one for each, in that order.");
-        for (int i = 0; i < losses.Count; i++)
-            if (!double.IsFinite(losses[i]))
-                throw new TokenDataException($"The loss of domain '{_domains[i]}' is {losses[i]}. Check that the domain has evaluation data.");
-    }
+    public void Update(IReadOnlyList<double> losses) => SamplerChecks.Losses(losses, _domains);
 
     /// <inheritdoc/>
     public JsonObject Save() => new()
@@ -85,23 +77,18 @@ public sealed class FixedDomainSampler : IDomainSampler
     {
         ArgumentNullException.ThrowIfNull(state);
         // Counts owed under other shares would be paid back in one long run of a single domain.
-        JsonObject mine = Save();
-        foreach (string member in new[] { "sampler", "seed", "domains", "proportions" })
-            if (!JsonNode.DeepEquals(state[member], mine[member]))
-                throw new TokenDataException($"The saved sampler state has {member} {Text(state[member])}, this sampler has {Text(mine[member])}. Resume with the options it was saved with, or start the sampler anew.");
+        SamplerChecks.Same(state, Save(), "sampler", "seed", "domains", "proportions");
         if (state["counts"] is not JsonArray array || array.Count != _domains.Length)
-            throw new TokenDataException($"The saved sampler state has counts {Text(state["counts"])}; expected {_domains.Length} numbers.");
+            throw new TokenDataException($"The saved sampler state has counts {SamplerChecks.Text(state["counts"])}; expected {_domains.Length} numbers.");
         long[] counts = new long[array.Count];
         for (int i = 0; i < counts.Length; i++)
             if (array[i] is not JsonValue value || !value.TryGetValue(out counts[i]) || counts[i] < 0 || (counts[i] > 0 && _proportions[i] == 0))
-                throw new TokenDataException($"The saved sampler state has count {Text(array[i])} for domain '{_domains[i]}'; expected a number of samples.");
+                throw new TokenDataException($"The saved sampler state has count {SamplerChecks.Text(array[i])} for domain '{_domains[i]}'; expected a number of samples.");
         long total = 0;
         foreach (long count in counts)
             total = count <= (1L << 52) - total ? total + count : throw new TokenDataException("The saved sampler state counts more samples than any training run has.");
         (_counts, _total) = (counts, total);
     }
-
-    private static string Text(JsonNode? node) => node?.ToJsonString() is string text ? (text.Length <= 80 ? text : text[..77] + "...") : "nothing";
 
     // SplitMix64: a phase in [-0.5, 0.5) for each domain.
     private static double Phase(int seed, int domain)
