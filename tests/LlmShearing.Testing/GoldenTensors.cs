@@ -18,6 +18,9 @@ public sealed class GoldenTensors : IDisposable
 
     public float[] Floats(string name) => Read<float>(name, SafetensorsDtype.F32);
 
+    /// <summary>bfloat16 values, widened.</summary>
+    public float[] BFloats(string name) => [.. Read<ushort>(name, SafetensorsDtype.BF16).Select(bits => BitConverter.UInt32BitsToSingle((uint)bits << 16))];
+
     public long[] Longs(string name) => Read<long>(name, SafetensorsDtype.I64);
 
     public int[] Ints(string name) => [.. Longs(name).Select(v => checked((int)v))];

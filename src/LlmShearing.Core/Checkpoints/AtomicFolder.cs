@@ -4,19 +4,24 @@ namespace LlmShearing;
 internal sealed class AtomicFolder : IDisposable
 {
     private readonly string _target;
+    private readonly string _marker;
     private readonly bool _overwrite;
     private bool _committed;
 
-    private AtomicFolder(string target, string temporary, bool overwrite) =>
-        (_target, TemporaryPath, _overwrite) = (target, temporary, overwrite);
+    private AtomicFolder(string target, string temporary, bool overwrite, string marker) =>
+        (_target, TemporaryPath, _overwrite, _marker) = (target, temporary, overwrite, marker);
 
     /// <summary>The folder to write into.</summary>
     public string TemporaryPath { get; }
 
-    public static AtomicFolder Create(string folder, bool overwrite)
+    /// <summary>Begins a folder.</summary>
+    /// <param name="folder">The name that it will have.</param>
+    /// <param name="overwrite">Whether a folder that is there may be replaced.</param>
+    /// <param name="marker">File without which a folder that is there is not taken for one of this kind, and never replaced.</param>
+    public static AtomicFolder Create(string folder, bool overwrite, string marker = "config.json")
     {
         string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        CheckTarget(target, overwrite);
+        CheckTarget(target, overwrite, marker);
         string parent = Path.GetDirectoryName(target) ?? throw new CheckpointException($"'{folder}' is the root of a file system; give a folder in it.", folder);
         string temporary = Sibling(target, "tmp");
         try
@@ -29,13 +34,13 @@ internal sealed class AtomicFolder : IDisposable
             throw AtomicOutput.WriteError(folder, e);
         }
 
-        return new AtomicFolder(target, temporary, overwrite);
+        return new AtomicFolder(target, temporary, overwrite, marker);
     }
 
     /// <summary>Gives the folder its name. An old one is moved aside first and deleted last, so that a failure brings it back.</summary>
     public void Commit()
     {
-        CheckTarget(_target, _overwrite);
+        CheckTarget(_target, _overwrite, _marker);
         try
         {
             string? old = null;
@@ -78,7 +83,7 @@ internal sealed class AtomicFolder : IDisposable
         }
     }
 
-    private static void CheckTarget(string target, bool overwrite)
+    private static void CheckTarget(string target, bool overwrite, string marker)
     {
         if (File.Exists(target))
             throw new CheckpointException($"'{target}' is a file. Give a folder that does not exist yet.", target);
@@ -86,9 +91,9 @@ internal sealed class AtomicFolder : IDisposable
             return;
         if (!overwrite)
             throw new CheckpointException($"'{target}' exists and is not empty. Give another folder, or allow overwriting.", target);
-        // Replacing deletes whatever is there, so it must at least look like a checkpoint.
-        if (!File.Exists(Path.Combine(target, "config.json")))
-            throw new CheckpointException($"'{target}' exists and has no config.json, so it is no checkpoint folder and will not be replaced. Give another folder.", target);
+        // Replacing deletes whatever is there, so it must at least look like what replaces it.
+        if (!File.Exists(Path.Combine(target, marker)))
+            throw new CheckpointException($"'{target}' exists and has no {marker}, so it is no checkpoint folder and will not be replaced. Give another folder.", target);
     }
 
     private static string Sibling(string target, string kind) =>

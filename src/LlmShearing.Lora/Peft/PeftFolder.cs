@@ -1,0 +1,149 @@
+// An adapter folder as PEFT writes it: adapter_config.json and adapter_model.safetensors. Everything is compared with the base model's shape before a value is read.
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LlmShearing.Lora;
+
+internal sealed class PeftFolder : IDisposable
+{
+    private const string WeightsName = "adapter_model.safetensors";
+    private const int ChunkElements = 1 << 20;
+    private const int Shown = 20;
+
+    private readonly SafetensorsReader _reader;
+
+    private PeftFolder(string folder, LoraOptions options, SafetensorsReader reader) => (Folder, Options, _reader) = (folder, options, reader);
+
+    public string Folder { get; }
+
+    public LoraOptions Options { get; }
+
+    public static PeftFolder Open(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        folder = Path.GetFullPath(folder);
+        if (!Directory.Exists(folder))
+            throw new CheckpointException($"There is no folder '{folder}'.", folder);
+        if (!File.Exists(Path.Combine(folder, PeftConfig.FileName)))
+            throw new CheckpointException($"'{folder}' has no {PeftConfig.FileName}, so it is no adapter folder.", folder);
+        LoraOptions options = PeftConfig.Read(Path.Combine(folder, PeftConfig.FileName));
+        string weights = Path.Combine(folder, WeightsName);
+        if (!File.Exists(weights) && File.Exists(Path.Combine(folder, "adapter_model.bin")))
+            throw new CheckpointException($"'{folder}' has only pickled weights (adapter_model.bin), which can run code when read and are not supported. Save the adapter as safetensors.", folder);
+        return new PeftFolder(folder, options, SafetensorsReader.Open(weights));
+    }
+
+    /// <summary>The adapter for a base of this shape; every tensor it needs is there, of the right shape, and there is no other.</summary>
+    /// <exception cref="CheckpointException">Config, tensors and base do not agree; all that is wrong is named at once.</exception>
+    public LoraLayout Bind(LlamaShape shape, string baseName)
+    {
+        LoraLayout layout;
+        try
+        {
+            layout = LoraLayout.Create(Options, shape, strict: false);
+        }
+        catch (LoraException e)
+        {
+            throw new CheckpointException($"The adapter '{Folder}' cannot be used with {baseName}: {e.Message}", Folder, e);
+        }
+
+        var expected = new Dictionary<string, ImmutableArray<long>>(StringComparer.Ordinal);
+        foreach (LoraTarget target in layout.Targets)
+            (expected[target.KeyA], expected[target.KeyB]) = (target.ShapeA, target.ShapeB);
+        foreach (LlamaTensor tensor in layout.Saved)
+            expected[LoraLayout.KeyOf(tensor)] = tensor.Shape;
+        var problems = new List<string>();
+        foreach ((string key, ImmutableArray<long> wanted) in expected)
+        {
+            if (!_reader.TryGet(key, out SafetensorsEntry? entry))
+                problems.Add($"{key} is missing");
+            else if (!entry!.Shape.AsSpan().SequenceEqual(wanted.AsSpan()))
+                problems.Add($"{key}: the adapter has [{string.Join(", ", entry.Shape)}], config and base ask for [{string.Join(", ", wanted)}]");
+            else if (!entry.Dtype.IsWeight())
+                problems.Add($"{key} is stored as {entry.Dtype.FormatName()}; F32, F16, BF16 or F64 is needed");
+        }
+
+        problems.AddRange(_reader.Tensors.Where(t => !expected.ContainsKey(t.Name)).Select(t => $"{t.Name} has no place in the base model or is not among the targets"));
+        if (problems.Count > 0)
+        {
+            string more = problems.Count > Shown ? $"\n  and {problems.Count - Shown} more" : "";
+            throw new CheckpointException($"The adapter '{Folder}' does not fit {baseName}. Is it for another base model?\n  {string.Join("\n  ", problems.Take(Shown))}{more}", Folder);
+        }
+
+        return layout;
+    }
+
+    /// <summary>A tensor as float32 on the CPU, in the caller's dispose scope.</summary>
+    public Tensor Read(string key)
+    {
+        SafetensorsEntry entry = _reader[key];
+        using var scope = NewDisposeScope();
+        Tensor result = empty([.. entry.Shape], dtype: ScalarType.Float32), flat = result.view(-1);
+        int size = entry.Dtype.Bits() / 8;
+        byte[] stored = ArrayPool<byte>.Shared.Rent((int)Math.Min(ChunkElements, Math.Max(1, entry.ElementCount)) * size);
+        try
+        {
+            for (long start = 0; start < entry.ElementCount; start += ChunkElements)
+            {
+                int n = (int)Math.Min(ChunkElements, entry.ElementCount - start);
+                using Tensor part = flat.narrow(0, start, n);
+                _reader.Read(entry, start * size, stored.AsSpan(0, n * size));
+                DtypeConversion.ToFloat32(entry.Dtype, stored.AsSpan(0, n * size), MemoryMarshal.Cast<byte, float>(part.bytes));
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(stored);
+        }
+
+        return result.MoveToOuterDisposeScope();
+    }
+
+    public void Dispose() => _reader.Dispose();
+
+    /// <summary>Writes a folder, which appears under its name only when it is complete.</summary>
+    /// <param name="folder">Target.</param>
+    /// <param name="options">Options of the adapter.</param>
+    /// <param name="layout">Its layout.</param>
+    /// <param name="baseModel">Name of the base model, unless the options have one.</param>
+    /// <param name="valueOf">The value of a key; contiguous on the CPU, float32 for factors.</param>
+    /// <param name="overwrite">Whether an adapter folder may be replaced.</param>
+    /// <param name="cancellationToken">Checked before every tensor.</param>
+    public static void Write(string folder, LoraOptions options, LoraLayout layout, string baseModel, Func<string, Tensor> valueOf, bool overwrite, CancellationToken cancellationToken)
+    {
+        using AtomicFolder target = AtomicFolder.Create(folder, overwrite, PeftConfig.FileName);
+        var entries = new List<SafetensorsEntry>();
+        foreach (string key in layout.Targets.SelectMany(t => new[] { t.KeyA, t.KeyB }).Concat(layout.Saved.Select(LoraLayout.KeyOf)))
+        {
+            using var scope = NewDisposeScope();
+            Tensor value = valueOf(key);
+            entries.Add(new SafetensorsEntry(key, WeightMemory.StoredAs(value.dtype), [.. value.shape]));
+        }
+
+        using (SafetensorsWriter writer = SafetensorsWriter.Create(Path.Combine(target.TemporaryPath, WeightsName), entries))
+        {
+            foreach (SafetensorsEntry entry in writer.Tensors)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                using var scope = NewDisposeScope();
+                Tensor flat = valueOf(entry.Name).view(-1);
+                for (long start = 0; start < flat.NumberOfElements; start += ChunkElements)
+                {
+                    using Tensor part = flat.narrow(0, start, Math.Min(ChunkElements, flat.NumberOfElements - start));
+                    writer.Write(entry.Name, part.bytes);
+                }
+            }
+
+            writer.Complete();
+        }
+
+        string json = PeftConfig.Write(options, layout, baseModel).ToJsonString(JsonFile.Indented);
+        AtomicOutput.WriteAll(Path.Combine(target.TemporaryPath, PeftConfig.FileName), Encoding.UTF8.GetBytes(json), flushToDisk: false, OutputFiles.Default);
+        cancellationToken.ThrowIfCancellationRequested();
+        target.Commit();
+    }
+}
