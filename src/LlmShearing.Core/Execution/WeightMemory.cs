@@ -33,6 +33,9 @@ internal readonly unsafe struct WeightMemory
     /// <summary>Number of elements.</summary>
     public long ElementCount { get; }
 
+    /// <summary>The elements of a float32 tensor.</summary>
+    public float* Floats => _dtype == ScalarType.Float32 ? (float*)_start : throw new InvalidOperationException($"The tensor holds {_dtype}, not Float32.");
+
     /// <summary>Reads elements from a checkpoint, converted when the types differ: exact when widening, rounded to nearest even when narrowing.</summary>
     /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="name">Tensor name there.</param>

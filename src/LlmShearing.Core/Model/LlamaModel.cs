@@ -139,6 +139,9 @@ public sealed class LlamaEmbedding : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Id whose row receives no gradient from the input side, or null.</summary>
+    internal long? Padding => _padding;
+
     /// <inheritdoc/>
     public override Tensor forward(Tensor input)
     {

@@ -58,9 +58,9 @@ public sealed record OptimizerOptions
     [Range(0.0, 0.9999999)]
     public double Beta2 { get; init; } = 0.95;
 
-    /// <summary>Added to the root of the second moment.</summary>
+    /// <summary>Added to the root of the second moment, above 0.</summary>
     /// <value>Default: 1e-8.</value>
-    [Range(0.0, 1.0)]
+    [Range(double.Epsilon, 1.0)]
     public double Epsilon { get; init; } = 1e-8;
 
     /// <summary>Gradients are scaled down to this global norm; 0 = no clipping.</summary>

@@ -1,0 +1,101 @@
+// Sends the update to where the parameters are: plain memory on the CPU, tensor operators elsewhere.
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LlmShearing;
+
+internal static unsafe class AdamWork
+{
+    /// <summary>Sum of the squares of all gradients.</summary>
+    public static double SumOfSquares(AdamSlot[] slots)
+    {
+        var pieces = new List<AdamPiece>();
+        var elsewhere = new List<Tensor>();
+        List<Tensor> alive = [];
+        foreach (AdamSlot slot in slots)
+        {
+            if (slot.Gradient() is not { } gradient)
+                continue;
+            if (gradient.device.type != DeviceType.CPU)
+            {
+                elsewhere.Add(gradient.square().sum(ScalarType.Float64));
+                continue;
+            }
+
+            alive.Add(gradient);
+            Cut(pieces, gradient.NumberOfElements, new AdamPiece { Gradient = Floats(gradient) });
+        }
+
+        double[] sums = new double[pieces.Count];
+        InParallel(pieces.Count, i => sums[i] = AdamKernel.SumOfSquares(pieces[i].Gradient, pieces[i].Length));
+        GC.KeepAlive(alive);
+        return sums.Sum() + (elsewhere.Count == 0 ? 0 : stack(elsewhere).sum().cpu().item<double>());
+    }
+
+    /// <summary>One update of every parameter with a gradient.</summary>
+    public static void Step(AdamSlot[] slots, IReadOnlyList<double> rates, double gradientScale)
+    {
+        (AdamSlot Slot, Tensor Gradient)[] moved = [.. slots.Select(s => (s, s.Gradient()!)).Where(m => m.Item2 is not null)];
+        var pieces = new List<AdamPiece>();
+        foreach ((AdamSlot slot, Tensor gradient) in moved)
+        {
+            AdamUpdate update = slot.Next(rates[slot.GroupIndex], gradientScale);
+            if (gradient.device.type == DeviceType.CPU)
+                Cut(pieces, gradient.NumberOfElements, new AdamPiece
+                {
+                    Parameter = Floats(slot.Target),
+                    Gradient = Floats(gradient),
+                    First = Floats(slot.First),
+                    Second = Floats(slot.Second),
+                    Update = update,
+                });
+            else
+                Apply(slot, gradient, update);
+        }
+
+        InParallel(pieces.Count, i => AdamKernel.Apply(pieces[i]));
+        foreach ((AdamSlot slot, _) in moved)
+            slot.Publish();
+        GC.KeepAlive(moved);
+    }
+
+    // The same formulas with tensor operators.
+    private static void Apply(AdamSlot slot, Tensor gradient, AdamUpdate u)
+    {
+        using var scope = NewDisposeScope();
+        Tensor p = slot.Target, m = slot.First, v = slot.Second;
+        p.mul_(u.Keep);
+        Tensor g = gradient * u.GradientScale;
+        if (u.L2 != 0)
+            g.add_(p, u.L2);
+        m.mul_(u.Beta1).add_(g, 1 - u.Beta1);
+        v.mul_(u.Beta2).addcmul_(g, g, 1 - u.Beta2);
+        p.addcdiv_(m, v.sqrt().mul_(u.RootScale).add_(u.Epsilon), -u.StepSize);
+    }
+
+    private static float* Floats(Tensor tensor) => new WeightMemory(tensor).Floats;
+
+    private static void Cut(List<AdamPiece> pieces, long elements, AdamPiece whole)
+    {
+        for (long start = 0; start < elements; start += AdamKernel.Piece)
+        {
+            AdamPiece piece = whole;
+            piece.Length = (int)Math.Min(AdamKernel.Piece, elements - start);
+            piece.Parameter += start;
+            piece.Gradient += start;
+            piece.First += start;
+            piece.Second += start;
+            pieces.Add(piece);
+        }
+    }
+
+    private static void InParallel(int count, Action<int> work)
+    {
+        int threads = Math.Min(get_num_threads(), count);
+        if (threads > 1)
+            Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads }, work);
+        else
+            for (int i = 0; i < count; i++)
+                work(i);
+    }
+}
