@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using static TorchSharp.torch;
 
 namespace LlmShearing;
@@ -11,6 +12,10 @@ public interface ITrainingObjective
     /// <param name="scored">Flat indices of the scored positions [N], int64; valid until the result is disposed.</param>
     /// <returns>The objective of this micro-batch; its tensors are its own.</returns>
     IMicroBatchObjective Begin(TrainingBatch batch, Tensor ids, Tensor scored);
+
+    /// <summary>What identifies the objective: kind, weights, teacher. A run resumes only with equal descriptions.</summary>
+    /// <returns>A small JSON object; by default the name of the type.</returns>
+    JsonObject Describe() => new() { ["kind"] = GetType().Name };
 }
 
 /// <summary>The objective of one micro-batch.</summary>

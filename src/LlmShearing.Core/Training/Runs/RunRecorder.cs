@@ -1,0 +1,77 @@
+// Where the numbers of a run go: log.jsonl, TensorBoard, meters.
+using System.Text.Json.Nodes;
+
+namespace LlmShearing;
+
+/// <summary>What a step came to.</summary>
+internal sealed record StepRecord(long Step, double Loss, IReadOnlyDictionary<string, double> Parts, double GradientNorm, IReadOnlyList<(string Group, double Rate)> Rates, long Tokens, long TotalTokens, bool Skipped, TimeSpan Duration);
+
+internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingMeters meters, TimeProvider time)
+{
+    public void Step(StepRecord step, bool logged)
+    {
+        meters.Step(step.Loss, step.Tokens, step.Duration, step.Skipped);
+        if (!logged && !step.Skipped)
+            return;
+        double speed = step.Tokens / Math.Max(step.Duration.TotalSeconds, 1e-9);
+        var line = new JsonObject
+        {
+            ["step"] = step.Step,
+            ["kind"] = step.Skipped ? "skipped" : "step",
+            ["loss"] = Number(step.Loss),
+            ["parts"] = Numbers(step.Parts),
+            ["gradient_norm"] = Number(step.GradientNorm),
+            ["learning_rate"] = Numbers(step.Rates.ToDictionary(r => r.Group, r => r.Rate, StringComparer.Ordinal)),
+            ["tokens"] = step.TotalTokens,
+            ["time"] = Time(new() { ["seconds"] = step.Duration.TotalSeconds, ["tokens_per_second"] = speed }),
+        };
+        log.Append(line);
+        board.Scalars(
+            step.Step,
+            [
+                ("train/loss", step.Loss),
+                .. step.Parts.Where(p => step.Parts.Count > 1).Select(p => ($"train/loss/{p.Key}", p.Value)),
+                ("train/gradient_norm", step.GradientNorm),
+                .. step.Rates.Select(r => ($"train/learning_rate/{r.Group}", r.Rate)),
+                ("speed/tokens_per_second", speed),
+            ]);
+    }
+
+    public void Evaluation(EvaluationLosses losses, IReadOnlyDictionary<string, double>? proportions)
+    {
+        meters.Evaluation(losses, proportions);
+        var line = new JsonObject
+        {
+            ["step"] = losses.Step,
+            ["kind"] = "evaluation",
+            ["loss"] = losses.Loss,
+            ["sets"] = Numbers(losses.Sets),
+        };
+        if (proportions is not null)
+            line["proportions"] = Numbers(proportions);
+        line["time"] = Time([]);
+        log.Append(line);
+        board.Scalars(
+            losses.Step,
+            [
+                ("evaluation/loss", losses.Loss),
+                .. losses.Sets.Select(s => ($"evaluation/loss/{s.Key}", s.Value)),
+                .. (proportions ?? new Dictionary<string, double>()).Select(p => ($"proportion/{p.Key}", p.Value)),
+            ]);
+    }
+
+    /// <summary>Waits until the log is on the device.</summary>
+    public void FlushToDisk() => log.FlushToDisk();
+
+    private JsonObject Time(JsonObject members)
+    {
+        members["at"] = time.GetUtcNow().ToString("o", System.Globalization.CultureInfo.InvariantCulture);
+        return members;
+    }
+
+    private static JsonObject Numbers(IReadOnlyDictionary<string, double> values) =>
+        new(values.Select(v => KeyValuePair.Create(v.Key, (JsonNode?)Number(v.Value))));
+
+    // JSON has no number for what is not finite.
+    private static JsonNode Number(double value) => double.IsFinite(value) ? value : value.ToString(System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,51 @@
+namespace LlmShearing;
+
+/// <summary>Why a run is at its end, or paused.</summary>
+public enum TrainingStop
+{
+    /// <summary>All steps are done.</summary>
+    Completed,
+
+    /// <summary>The evaluation loss did not fall any more.</summary>
+    EarlyStopped,
+
+    /// <summary>The data were used up.</summary>
+    EndOfData,
+
+    /// <summary>It was cancelled; the same call goes on where it stopped.</summary>
+    Interrupted,
+}
+
+/// <summary>What a run came to. The trainable has the weights of <see cref="Step"/>.</summary>
+public sealed record TrainingResult
+{
+    /// <summary>Why it stopped.</summary>
+    public required TrainingStop Stop { get; init; }
+
+    /// <summary>A sentence for people: why it stopped, and how to go on.</summary>
+    public required string Message { get; init; }
+
+    /// <summary>Steps done, those of earlier calls included.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Step at which this call took the run up; 0 when it began it. Equal to <see cref="Step"/> when there was nothing left to do.</summary>
+    public required long ResumedAt { get; init; }
+
+    /// <summary>Training loss of the last step that was not left out; null before the first.</summary>
+    public double? Loss { get; init; }
+
+    /// <summary>The last evaluation, or null.</summary>
+    public EvaluationLosses? Evaluation { get; init; }
+
+    /// <summary>The evaluation with the lowest loss, or null.</summary>
+    public EvaluationLosses? Best { get; init; }
+
+    /// <summary>Tokens that went through the model in training, padding included.</summary>
+    public long Tokens { get; init; }
+
+    /// <summary>Steps that were left out because a loss or gradient was not finite.</summary>
+    public long SkippedSteps { get; init; }
+
+    /// <summary>What the caller should know: damaged checkpoints that were passed over, another number of threads than before.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}
