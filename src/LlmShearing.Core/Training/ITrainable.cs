@@ -47,7 +47,8 @@ public interface ITrainable
     /// <returns>Groups in a fixed order; every parameter in one of them.</returns>
     IReadOnlyList<ParameterGroup> Groups(OptimizerOptions options);
 
-    /// <summary>Called before the forward pass of each micro-batch of training; randomness (dropout, masks) derives from the key, so that a block run twice draws the same.</summary>
+    /// <summary>Called before the forward pass of each micro-batch of training; randomness (dropout, masks) derives from the key, so that a block run twice draws the same. Also called for each
+    /// batch of an evaluation, after <see cref="BeginEvaluation"/>: gates are the deterministic ones then, and <see cref="EndMicroBatch"/> is not called.</summary>
     /// <param name="key">Which micro-batch.</param>
     /// <returns>Gates for this micro-batch, or null. Gates that require gradients have them when <see cref="EndMicroBatch"/> is called.</returns>
     LlamaGates? BeginMicroBatch(MicroBatchKey key) => null;

@@ -50,7 +50,7 @@ internal sealed class MicroBatchPass
             ThroughEmbedding(gradient);
     }
 
-    private static ForwardOptions ForwardOptionsOf(TrainingBatch batch, LlamaGates? gates)
+    internal static ForwardOptions ForwardOptionsOf(TrainingBatch batch, LlamaGates? gates)
     {
         int length = batch.Tokens.SequenceLength;
         bool[]? mask = null;

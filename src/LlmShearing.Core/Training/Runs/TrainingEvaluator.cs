@@ -47,9 +47,10 @@ internal static class TrainingEvaluator
         (long[] positions, long[] targets) = batch.Scored();
         if (positions.Length == 0)
             return (0, 0);
-        TrainingInput input = TrainingInput.Of(batch, model);
-        LlamaPass pass = input.Begin(model, trainable.BeginMicroBatch(key));
-        Tensor x = model.Embed(input.Ids, pass);                                                         // [B, T, H]
+        Tensor ids = TokenIds.ToTensor(batch.Tokens, model);                                             // [B, T]
+        ForwardOptions options = MicroBatchPass.ForwardOptionsOf(batch, trainable.BeginMicroBatch(key));
+        LlamaPass pass = LlamaPass.Begin(model.Config, batch.Tokens.BatchSize, batch.Tokens.SequenceLength, options, model.Dtype, model.Device);
+        Tensor x = model.Embed(ids, pass);                                                               // [B, T, H]
         for (int layer = 0; layer < model.Config.Shape.Layers.Length; layer++)
         {
             using BlockLease lease = model.AcquireBlock(layer);
