@@ -84,7 +84,8 @@ public static class CheckpointSurgery
         return config;
     }
 
-    private static void RefuseNested(string source, string target)
+    /// <summary>Refuses a target that would replace its source, or be part of it.</summary>
+    internal static void RefuseNested(string source, string target)
     {
         string a = Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)) + Path.DirectorySeparatorChar;
         string b = Path.TrimEndingDirectorySeparator(Path.GetFullPath(target)) + Path.DirectorySeparatorChar;
