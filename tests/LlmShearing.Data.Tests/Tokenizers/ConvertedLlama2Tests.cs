@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
 using LlmShearing.Tokenizers;
@@ -22,6 +23,14 @@ public class ConvertedLlama2Tests
     [InlineData("legacy")]
     [InlineData("new")]
     public void SpmSmall_Converted_MatchesTheReference(string form) => Check("spm-bpe-small/vectors-model.json", Goldens.Path(Small), form);
+
+    /// <summary>LLaMA-2's tokenizer as tokenizer.json with the begin and end tokens of its folder; form is legacy or new.</summary>
+    internal static ITokenizer Load(string form)
+    {
+        SentencePieceModel model = SentencePieceReader.Read(File.ReadAllBytes(Goldens.Path(Model)), "tokenizer.model");
+        JsonTokenizerParts parts = TokenizerJsonReader.Read(Encoding.UTF8.GetBytes(Convert(model, Merges(model), form).ToJsonString()), "tokenizer.json");
+        return new JsonTokenizer(parts with { Special = new SpecialTokens(1, 2, 0, null) });
+    }
 
     private static void Check(string vectors, string modelPath, string form)
     {

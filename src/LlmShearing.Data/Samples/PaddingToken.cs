@@ -1,0 +1,25 @@
+using LlmShearing.Tokenizers;
+
+namespace LlmShearing.Data;
+
+/// <summary>The id that fills up batches, and why it was chosen.</summary>
+/// <param name="Id">Token id.</param>
+/// <param name="Reason">For logs, for example "the tokenizer has no pad token; its end token serves".</param>
+public sealed record PaddingToken(int Id, string Reason)
+{
+    /// <summary>The tokenizer's pad token; without one its unknown token, without that its end token. Padding is masked and never learned, so no embedding row need be added.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <returns>The choice.</returns>
+    /// <exception cref="TokenDataException">The tokenizer has none of the three.</exception>
+    public static PaddingToken Of(ITokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        return tokenizer switch
+        {
+            { PadTokenId: int pad } => new PaddingToken(pad, "the tokenizer's pad token"),
+            { UnknownTokenId: int unknown } => new PaddingToken(unknown, "the tokenizer has no pad token; its unknown token serves"),
+            { EosTokenId: int end } => new PaddingToken(end, "the tokenizer has no pad token; its end token serves"),
+            _ => throw new TokenDataException("The tokenizer has no pad, unknown or end token. Choose an id for padding yourself; it is masked and never learned."),
+        };
+    }
+}
