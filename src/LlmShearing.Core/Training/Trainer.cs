@@ -79,14 +79,15 @@ public sealed class Trainer
         int threads = TorchSharp.torch.get_num_threads();
         if (folder.Describe(RunConfiguration.Report(options, configuration, threads)) is { } before && before != threads && resumed is not null)
             warnings.Add($"The run had {before} threads before and has {threads} now: it goes on, but rounding may differ from an uninterrupted run.");
-        using RunLog log = RunLog.Open(folder.Path, resumed?.Step ?? 0, out bool incomplete);
+        using RunLog log = RunLog.Open(folder.Path, resumed?.Step, out bool incomplete);
         if (incomplete)
             warnings.Add($"'{RunLog.FileName}' does not reach the checkpoint at step {resumed!.Step}: the earlier part of the curve is missing.");
         foreach (string warning in warnings)
             CoreLog.TrainingWarning(_logger, warning);
+        bool hasCurves = Directory.Exists(folder.TensorBoard);
         using TensorBoardWriter board = TensorBoardWriter.Create(folder.TensorBoard, _time);
-        if (resumed is not null)
-            board.Restart(resumed.Step + 1);
+        if (hasCurves)
+            board.Restart(resumed is null ? 0 : resumed.Step + 1);
         CoreLog.TrainingBegins(_logger, folder.Path, resumed?.Step ?? 0, options.Steps);
 
         var step = new TrainingStep(trainable, options.Step, objective);

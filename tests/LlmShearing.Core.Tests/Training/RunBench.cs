@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using LlmShearing.Core.Tests.Checkpoints;
 using LlmShearing.Testing;
 
@@ -23,9 +22,9 @@ internal sealed class RunBench : IDisposable
 
     public string Run => _folder["run"];
 
-    public string Checkpoints => Path.Combine(Run, "checkpoints");
+    public RunFiles Files => new(Run);
 
-    public OutputFiles Files { get; set; } = OutputFiles.Default;
+    public OutputFiles Output { get; set; } = OutputFiles.Default;
 
     public Func<FullModel, ITrainable> Wrap { get; set; } = m => m;
 
@@ -42,7 +41,7 @@ internal sealed class RunBench : IDisposable
         using ScriptedData data = Data();
         try
         {
-            return new Trainer { Files = Files }.Run(
+            return new Trainer { Files = Output }.Run(
                 Wrap(full), data, options ?? Options, Run, Evaluation, null, allow, progress is null ? null : new Immediate(progress), cancellationToken);
         }
         finally
@@ -64,34 +63,14 @@ internal sealed class RunBench : IDisposable
         }, cancel.Token);
     }
 
-    public string[] Names() => [.. Directory.GetFileSystemEntries(Checkpoints).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal)];
-
-    public byte[] FileOf(long step, string name) => File.ReadAllBytes(Path.Combine(Checkpoints, $"step-{step:d8}", name));
-
-    /// <summary>The log without what depends on the clock.</summary>
-    public string[] Log() => [.. File.ReadAllLines(Path.Combine(Run, "log.jsonl")).Select(l => Without(l, "time"))];
-
-    /// <summary>The state of a checkpoint without what depends on the clock.</summary>
-    public string StateOf(long step) => Without(System.Text.Encoding.UTF8.GetString(FileOf(step, "state.json")), "elapsed_seconds");
-
     /// <summary>The final checkpoint, the log and the weights in memory are those of another run, bit for bit.</summary>
     public void AssertEquals(RunBench other, long step)
     {
-        Assert.Equal(other.Log(), Log());
-        Assert.Equal(other.StateOf(step), StateOf(step));
-        Assert.Equal(other.FileOf(step, "weights.safetensors"), FileOf(step, "weights.safetensors"));
-        Assert.Equal(other.FileOf(step, "optimizer.safetensors"), FileOf(step, "optimizer.safetensors"));
+        Files.AssertEquals(other.Files, step);
         Assert.Equal(other.Weights!, Weights!);
     }
 
     public void Dispose() => _folder.Dispose();
-
-    private static string Without(string json, string member)
-    {
-        JsonObject o = JsonNode.Parse(json)!.AsObject();
-        Assert.True(o.Remove(member), json);
-        return o.ToJsonString();
-    }
 
     private sealed class Immediate(Action<ShearingProgress> action) : IProgress<ShearingProgress>
     {

@@ -111,7 +111,7 @@ public sealed class TrainerResumeTests : IDisposable
         _run.StopAfter(2);
         _run.Start(RunBench.Options with { CheckpointEvery = 1, KeepLast = 3, CheckpointInterval = TimeSpan.FromHours(1), KeepBest = false });
         _run.AssertEquals(Whole.Value, 7);
-        Assert.Equal(["step-00000005", "step-00000006", "step-00000007"], _run.Names());
+        Assert.Equal(["step-00000005", "step-00000006", "step-00000007"], _run.Files.Names());
     }
 
     [Theory]
@@ -125,12 +125,12 @@ public sealed class TrainerResumeTests : IDisposable
         {
             using var run = new RunBench();
             run.StopAfter(5);
-            damage(Path.Combine(run.Checkpoints, "step-00000005", file));
+            damage(Path.Combine(run.Files.Checkpoints, "step-00000005", file));
             TrainingResult result = run.Start();
             Assert.Equal(4, result.ResumedAt);
             Assert.Contains("step-00000005", Assert.Single(result.Warnings));
             Assert.Contains("damaged", result.Warnings[0]);
-            Assert.Equal(["damaged-step-00000005", "step-00000006", "step-00000007"], run.Names());
+            Assert.Equal(["damaged-step-00000005", "step-00000006", "step-00000007"], run.Files.Names());
             run.AssertEquals(Whole.Value, 7);
         }
     }
@@ -139,7 +139,7 @@ public sealed class TrainerResumeTests : IDisposable
     public void Run_AllCheckpointsDamaged_StopsAndSaysSo()
     {
         _run.StopAfter(5);
-        foreach (string folder in Directory.GetDirectories(_run.Checkpoints))
+        foreach (string folder in Directory.GetDirectories(_run.Files.Checkpoints))
             Cut(Path.Combine(folder, "weights.safetensors"));
         string message = Assert.Throws<TrainingException>(() => _run.Start()).Message;
         Assert.Contains("No checkpoint of the run", message);

@@ -15,7 +15,7 @@ public sealed class TrainerTests : IDisposable
         TrainingResult result = _run.Start(RunBench.Options with { Steps = 20, CheckpointEvery = 0 });
         Assert.Equal((TrainingStop.Completed, 20L, 0L, 0L), (result.Stop, result.Step, result.ResumedAt, result.SkippedSteps));
         Assert.Equal(20 * 2 * 16, result.Tokens);
-        JsonObject[] lines = [.. _run.Log().Select(l => JsonNode.Parse(l)!.AsObject())];
+        JsonObject[] lines = [.. _run.Files.Log().Select(l => JsonNode.Parse(l)!.AsObject())];
         JsonObject[] steps = [.. lines.Where(l => (string)l["kind"]! == "step")], evaluations = [.. lines.Where(l => (string)l["kind"]! == "evaluation")];
         Assert.Equal(Enumerable.Range(1, 20), steps.Select(l => (int)l["step"]!));
         Assert.Equal(Enumerable.Range(0, 11).Select(i => 2 * i), evaluations.Select(l => (int)l["step"]!));
@@ -48,15 +48,15 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal((TrainingStop.EndOfData, 3L), (result.Stop, result.Step));
         Assert.Contains("used up", result.Message);
         Assert.Equal(3, result.Evaluation!.Step);
-        byte[] weights = _run.FileOf(3, "weights.safetensors");
+        byte[] weights = _run.Files.FileOf(3, "weights.safetensors");
         TrainingResult again = _run.Start();
         Assert.Equal((TrainingStop.EndOfData, 3L, 3L), (again.Stop, again.Step, again.ResumedAt));
-        Assert.Equal(weights, _run.FileOf(3, "weights.safetensors"));
+        Assert.Equal(weights, _run.Files.FileOf(3, "weights.safetensors"));
 
         // The seventh micro-batch was not used: with more data it is the first of step 4.
         _run.Data = () => new ScriptedData();
         _run.Start(RunBench.Options with { Steps = 7 });
-        Assert.Equal(14, (int)JsonNode.Parse(_run.StateOf(7))!["data"]!["next"]!);
+        Assert.Equal(14, (int)JsonNode.Parse(_run.Files.StateOf(7))!["data"]!["next"]!);
     }
 
     [Fact]
@@ -67,7 +67,7 @@ public sealed class TrainerTests : IDisposable
         TrainingResult result = _run.Start(options);
         Assert.Equal(TrainingStop.EarlyStopped, result.Stop);
         Assert.Equal(result.Best!.Step + 6, result.Step);
-        Assert.Equal([$"step-{result.Best.Step:d8}", $"step-{result.Step:d8}"], _run.Names());
+        Assert.Equal([$"step-{result.Best.Step:d8}", $"step-{result.Step:d8}"], _run.Files.Names());
         Assert.Equal(result.Best.Step, TrainingCheckpoint.Best(_run.Run).Step);
         Assert.Equal(result.Step, TrainingCheckpoint.Last(_run.Run).Step);
         TrainingResult again = _run.Start(options);
@@ -78,7 +78,7 @@ public sealed class TrainerTests : IDisposable
     public void Run_CheckpointInterval_StoresByTheClock()
     {
         _run.Start(RunBench.Options with { CheckpointEvery = 0, CheckpointInterval = TimeSpan.FromTicks(1), KeepLast = 100, KeepBest = false });
-        Assert.Equal(8, _run.Names().Length);
+        Assert.Equal(8, _run.Files.Names().Length);
     }
 
     [Fact]

@@ -13,18 +13,18 @@ internal sealed class RunLog : IDisposable
 
     private RunLog(FileStream file) => _file = file;
 
-    /// <summary>Opens the log to go on after a step: later lines, and a last one that was cut, are taken away.</summary>
+    /// <summary>Opens the log to go on after a step, or, without one, from the beginning: later lines, and a last one that was cut, are taken away.</summary>
     /// <exception cref="TrainingException">The file cannot be opened.</exception>
-    public static RunLog Open(string folder, long step, out bool incomplete)
+    public static RunLog Open(string folder, long? step, out bool incomplete)
     {
         string path = Path.Combine(folder, FileName);
         try
         {
             var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
-            (long length, long last) = Keep(file, step);
+            (long length, long last) = Keep(file, step ?? -1);
             file.SetLength(length);
             file.Position = length;
-            incomplete = last < 0 && step > 0;
+            incomplete = last < 0 && step is > 0;
             return new RunLog(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -1,0 +1,34 @@
+// A training run of a tiny model in a process of its own, for tests that kill it. Prints a line a step; the exit code is 0 when the run is done.
+// Usage: <run folder> <steps>
+using System.Globalization;
+using LlmShearing;
+using LlmShearing.Testing;
+using TorchSharp;
+
+torch.set_num_threads(1);
+var options = new TrainingRunOptions
+{
+    Steps = long.Parse(args[1], CultureInfo.InvariantCulture),
+    GradientAccumulation = 2,
+    Seed = 11,
+    EvaluateEvery = 3,
+    EvaluateFirst = true,
+    CheckpointEvery = 2,
+    KeepBest = true,
+    Optimizer = new OptimizerOptions { LearningRate = 0.005, WeightDecay = 0.01, WarmupSteps = 5 },
+};
+using LlamaModel model = TinyLlama.Create(TinyLlama.Config(layers: 2), seed: 21);
+using var trainable = new FullModel(model);
+using var data = new ScriptedData(seed: 31);
+TrainingResult result = new Trainer().Run(trainable, data, options, args[0], ScriptedData.Evaluation(), progress: new Printer());
+Console.WriteLine($"done {result.Message}");
+return result.Stop == TrainingStop.Completed ? 0 : 1;
+
+internal sealed class Printer : IProgress<ShearingProgress>
+{
+    public void Report(ShearingProgress value)
+    {
+        if (value.Stage == "training")
+            Console.WriteLine($"step {value.Completed}");
+    }
+}
