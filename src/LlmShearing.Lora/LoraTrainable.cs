@@ -35,7 +35,12 @@ public sealed class LoraTrainable(LoraAttachment attachment) : ITrainable
     public IDisposable BeginEvaluation()
     {
         _attachment.Dropout.IsSuspended = true;
-        return new Undo(() => _attachment.Dropout.IsSuspended = false);
+        return new Undo(() =>
+        {
+            // Its batches have been begun and not ended.
+            _attachment.Dropout.End();
+            _attachment.Dropout.IsSuspended = false;
+        });
     }
 
     /// <inheritdoc/>
