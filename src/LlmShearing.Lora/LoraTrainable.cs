@@ -20,7 +20,9 @@ public sealed class LoraTrainable(LoraAttachment attachment) : ITrainable
     /// <inheritdoc/>
     public LlamaGates? BeginMicroBatch(MicroBatchKey key)
     {
-        _attachment.Dropout.Begin(key);
+        // Batches of an evaluation are begun too, but never ended.
+        if (!_attachment.Dropout.IsSuspended)
+            _attachment.Dropout.Begin(key);
         return null;
     }
 
@@ -35,12 +37,7 @@ public sealed class LoraTrainable(LoraAttachment attachment) : ITrainable
     public IDisposable BeginEvaluation()
     {
         _attachment.Dropout.IsSuspended = true;
-        return new Undo(() =>
-        {
-            // Its batches have been begun and not ended.
-            _attachment.Dropout.End();
-            _attachment.Dropout.IsSuspended = false;
-        });
+        return new Undo(() => _attachment.Dropout.IsSuspended = false);
     }
 
     /// <inheritdoc/>

@@ -46,6 +46,22 @@ public class LoraDropoutTests
     }
 
     [Fact]
+    public void BeginMicroBatch_InsideEvaluation_DoesNotSwitchDropoutOn()
+    {
+        using LlamaModel model = TinyLlama.Create();
+        using LoraAttachment attachment = TinyLora.Attach(model, new LoraOptions { Dropout = 0.3 });
+        var trainable = new LoraTrainable(attachment);
+        float[] plain = TinyLora.Logits(model);
+        using (trainable.BeginEvaluation())
+        {
+            trainable.BeginMicroBatch(Key);
+            Assert.Equal(plain, TinyLora.Logits(model));
+        }
+
+        Assert.Equal(plain, TinyLora.Logits(model));
+    }
+
+    [Fact]
     public void Apply_ManyElements_DropsTheShareAndKeepsTheMean()
     {
         using var scope = NewDisposeScope();

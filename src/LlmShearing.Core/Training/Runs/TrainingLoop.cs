@@ -32,6 +32,7 @@ internal sealed class TrainingLoop
     private TrainingState _state;
     private long _lastCheckpointTime;
     private long? _stored;
+    private bool _worked;
 
     public TrainingLoop(RunParts run, TrainingState? resumed, ILogger logger, TimeProvider time, IProgress<ShearingProgress>? progress)
     {
@@ -135,6 +136,7 @@ internal sealed class TrainingLoop
 
     private void Advance(List<TrainingBatch> microBatches)
     {
+        _worked = true;
         using Activity? activity = TrainingMeters.Activities.StartActivity("training step");
         long start = _time.GetTimestamp();
         long step = _state.Step;
@@ -189,6 +191,7 @@ internal sealed class TrainingLoop
 
     private void Evaluate(CancellationToken cancellationToken)
     {
+        _worked = true;
         using Activity? activity = TrainingMeters.Activities.StartActivity("training evaluation");
         EvaluationLosses losses = TrainingEvaluator.Run(
             _run.Trainable, _run.Evaluation, _state.Step, _run.Options.Seed, (set, n) => Report("evaluation", n, 0, "batches", set), cancellationToken);
@@ -251,7 +254,7 @@ internal sealed class TrainingLoop
             Warnings = warnings,
             Message = stop switch
             {
-                TrainingStop.Completed when _resumedAt == _state.Step => $"The run was finished already: {done}. Give more steps (and allow that change), or a new folder.",
+                TrainingStop.Completed when !_worked => $"The run was finished already: {done}. Give more steps (and allow that change), or a new folder.",
                 TrainingStop.Completed => $"Finished: {done}.",
                 TrainingStop.EarlyStopped => $"Stopped after {done}: the last {_state.EvaluationsWithoutGain} evaluations brought no loss below {_state.Best!.Loss:0.####} of step {_state.Best.Step}.",
                 TrainingStop.EndOfData => $"Stopped after {done}: the data are used up.",
