@@ -34,6 +34,9 @@ public sealed class LoraTrainable(LoraAttachment attachment) : ITrainable
     }
 
     /// <inheritdoc/>
+    public void AbandonMicroBatch() => _attachment.Dropout.End();
+
+    /// <inheritdoc/>
     public IDisposable BeginEvaluation()
     {
         _attachment.Dropout.IsSuspended = true;

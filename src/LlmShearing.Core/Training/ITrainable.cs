@@ -50,7 +50,10 @@ public interface ITrainable
     /// <summary>Called before the forward pass of each micro-batch of training; randomness (dropout, masks) derives from the key, so that a block run twice draws the same. Also called for each
     /// batch of an evaluation, after <see cref="BeginEvaluation"/>: gates are the deterministic ones then, and <see cref="EndMicroBatch"/> is not called.</summary>
     /// <param name="key">Which micro-batch.</param>
-    /// <returns>Gates for this micro-batch, or null. Gates that require gradients have them when <see cref="EndMicroBatch"/> is called.</returns>
+    /// <returns>
+    /// Gates for this micro-batch, or null; they stay the trainable's, and tensors made here live until after <see cref="EndMicroBatch"/>. Gates that require
+    /// gradients must be leaves, and have their gradients when <see cref="EndMicroBatch"/> is called.
+    /// </returns>
     LlamaGates? BeginMicroBatch(MicroBatchKey key) => null;
 
     /// <summary>Called after the backward pass of each micro-batch. May add gradients of its own.</summary>
@@ -58,6 +61,11 @@ public interface ITrainable
     /// <param name="scale">Weight of this micro-batch in the step; the weights of a step add up to 1.</param>
     /// <returns>Value of an additional loss, not scaled; 0 when there is none.</returns>
     double EndMicroBatch(MicroBatchKey key, double scale) => 0;
+
+    /// <summary>Called instead of <see cref="EndMicroBatch"/> when the micro-batch failed or was cancelled after <see cref="BeginMicroBatch"/>: undo what that switched on.</summary>
+    void AbandonMicroBatch()
+    {
+    }
 
     /// <summary>Switches between training (dropout, sampled masks) and evaluation until the result is disposed.</summary>
     /// <returns>Disposing it goes back to training.</returns>

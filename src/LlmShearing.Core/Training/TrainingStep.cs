@@ -86,11 +86,20 @@ public sealed class TrainingStep
         LlamaModel model = _trainable.Model;
         Tensor ids = TokenIds.ToTensor(batch.Tokens, model);                                             // [B, T]
         LlamaGates? gates = _trainable.BeginMicroBatch(key);
-        if (gates?.Tensors().Any(g => g.requires_grad && !g.is_leaf) == true)
-            throw new TrainingException("A gate that requires gradients was computed from other tensors. Give its detached copy, and pass its gradient on in EndMicroBatch.");
-        Tensor positions = tensor(scored.Positions, device: model.Device), targets = tensor(scored.Targets, device: model.Device);   // [N]
-        using (IMicroBatchObjective objective = _objective.Begin(batch, ids, positions))
+        try
+        {
+            if (gates?.Tensors().Any(g => g.requires_grad && !g.is_leaf) == true)
+                throw new TrainingException("A gate that requires gradients was computed from other tensors. Give its detached copy, and pass its gradient on in EndMicroBatch.");
+            Tensor positions = tensor(scored.Positions, device: model.Device), targets = tensor(scored.Targets, device: model.Device);   // [N]
+            using IMicroBatchObjective objective = _objective.Begin(batch, ids, positions);
             new MicroBatchPass(model, batch, ids, gates, _options, cancellationToken).Run(positions, targets, objective, scale, losses);
+        }
+        catch
+        {
+            _trainable.AbandonMicroBatch();
+            throw;
+        }
+
         Gradients.Widen(_parameters);
         return _trainable.EndMicroBatch(key, share);
     }
