@@ -25,6 +25,11 @@ public sealed class TokenShardWriter : IDisposable
     /// <param name="vocabularySize">Every id is below it; up to 65536 an id takes 2 bytes, else 4.</param>
     /// <exception cref="TokenDataException">The file cannot be written, or the name is too long.</exception>
     public TokenShardWriter(string path, string domain, int rowLength, int vocabularySize)
+        : this(path, domain, rowLength, vocabularySize, FileMode.Create)
+    {
+    }
+
+    private TokenShardWriter(string path, string domain, int rowLength, int vocabularySize, FileMode mode)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentException.ThrowIfNullOrEmpty(domain);
@@ -40,8 +45,9 @@ public sealed class TokenShardWriter : IDisposable
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
-            _stream = new FileStream(_temporary, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16);
-            _stream.Write(new byte[TokenShardHeader.Size]);
+            _stream = new FileStream(_temporary, mode, FileAccess.ReadWrite, FileShare.None, 1 << 16);
+            if (mode == FileMode.Create)
+                _stream.Write(new byte[TokenShardHeader.Size]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -55,6 +61,36 @@ public sealed class TokenShardWriter : IDisposable
 
     /// <summary>Size of the file so far in bytes, header included.</summary>
     public long Bytes => TokenShardHeader.Size + (Rows * _row.Length);
+
+    /// <summary>Goes on with a file after its first <paramref name="rows"/> rows, whether it was complete by then or not.</summary>
+    /// <exception cref="TokenDataException">There are fewer rows, or the file cannot be read.</exception>
+    internal static TokenShardWriter Resume(string path, string domain, int rowLength, int vocabularySize, long rows)
+    {
+        string temporary = Path.GetFullPath(path) + ".part";
+        if (!File.Exists(temporary) && File.Exists(path))
+            File.Move(path, temporary);
+        var writer = new TokenShardWriter(path, domain, rowLength, vocabularySize, FileMode.Open);
+        try
+        {
+            writer.SkipRows(rows);
+            return writer;
+        }
+        catch
+        {
+            writer.Suspend();
+            throw;
+        }
+    }
+
+    /// <summary>Makes sure that the rows so far are on the disk.</summary>
+    internal void Flush() => _stream.Flush(flushToDisk: true);
+
+    /// <summary>Ends writing but leaves the unfinished file, for <see cref="Resume"/>.</summary>
+    internal void Suspend()
+    {
+        _stream.Dispose();
+        _hash.Dispose();
+    }
 
     /// <summary>Appends a row.</summary>
     /// <param name="ids">Exactly as many ids as a row has, each from 0 and below the vocabulary size.</param>
@@ -92,6 +128,20 @@ public sealed class TokenShardWriter : IDisposable
         _stream.Dispose();
         File.Move(_temporary, _path, overwrite: true);
         _complete = true;
+    }
+
+    private void SkipRows(long rows)
+    {
+        long end = TokenShardHeader.Size + (rows * _row.Length);
+        if (_stream.Length < end)
+            throw new TokenDataException($"{_temporary}: {_stream.Length} bytes; {end} were written before. Remove it and start again.");
+        _stream.SetLength(end);
+        _stream.Position = TokenShardHeader.Size;
+        for (; Rows < rows; Rows++)
+        {
+            _stream.ReadExactly(_row);
+            _hash.AppendData(_row);
+        }
     }
 
     /// <summary>Ends writing; removes the file unless it was completed.</summary>

@@ -1,0 +1,106 @@
+// What of a domain is finished, so that a run that was stopped goes on where it was. Lines of JSON, only ever appended; the last
+// checkpoint that is whole counts, whatever comes after it was lost with the run.
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace LlmShearing.Data;
+
+/// <param name="Sources">Finished source files.</param>
+/// <param name="Shard">Index of the shard being written.</param>
+/// <param name="RowsInShard">Its rows.</param>
+/// <param name="Waiting">Ids carried over to the next file.</param>
+internal sealed record DomainCheckpoint(IReadOnlyList<TokenSource> Sources, int Shard, long RowsInShard, int[] Waiting);
+
+internal sealed class DomainJournal : IDisposable
+{
+    public const string FileName = "progress.jsonl";
+
+    private readonly FileStream _stream;
+    private readonly List<TokenSource> _pending = [];
+
+    private DomainJournal(FileStream stream) => _stream = stream;
+
+    public static DomainJournal Begin(string path, JsonObject settings)
+    {
+        var journal = new DomainJournal(new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read));
+        journal.Append(new JsonObject { ["settings"] = settings.DeepClone() });
+        return journal;
+    }
+
+    public static DomainJournal Continue(string path) => new(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read));
+
+    /// <summary>Reads the last whole checkpoint; cuts off what follows it.</summary>
+    /// <returns>Null when there is none. The settings are null when not even they are whole.</returns>
+    public static (JsonObject? Settings, DomainCheckpoint? Checkpoint) Recover(string path)
+    {
+        JsonObject? settings = null;
+        DomainCheckpoint? checkpoint = null;
+        var sources = new List<TokenSource>();
+        long good = 0;
+        long at = 0;
+        foreach (byte[] line in WholeLines(path))
+        {
+            at += line.Length + 1;
+            try
+            {
+                JsonObject json = JsonNode.Parse(line)!.AsObject();
+                if (json["settings"] is JsonObject given)
+                    (settings, good) = (given, at);
+                else if (json["source"] is JsonObject source)
+                    sources.Add(source.Deserialize<TokenSource>()!);
+                else if (json["checkpoint"] is JsonObject place)
+                {
+                    checkpoint = new DomainCheckpoint([.. sources], (int)place["shard"]!, (long)place["rows"]!, Ids((string)place["waiting"]!));
+                    good = at;
+                }
+            }
+            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
+            {
+                break;
+            }
+        }
+
+        using (var stream = new FileStream(path, FileMode.Open, FileAccess.Write))
+            stream.SetLength(good);
+        return (settings, checkpoint);
+    }
+
+    /// <summary>Notes a finished file; it counts from the next checkpoint on.</summary>
+    public void Add(TokenSource source) => _pending.Add(source);
+
+    /// <summary>Notes the place behind the files added so far. What is written to shards must be on the disk by now.</summary>
+    public void Checkpoint(int shard, long rows, ReadOnlySpan<int> waiting)
+    {
+        foreach (TokenSource source in _pending)
+            Append(new JsonObject { ["source"] = JsonSerializer.SerializeToNode(source) });
+        _pending.Clear();
+        Append(new JsonObject
+        {
+            ["checkpoint"] = new JsonObject
+            {
+                ["shard"] = shard,
+                ["rows"] = rows,
+                ["waiting"] = Convert.ToBase64String(System.Runtime.InteropServices.MemoryMarshal.AsBytes(waiting)),
+            },
+        });
+        _stream.Flush(flushToDisk: true);
+    }
+
+    public void Dispose() => _stream.Dispose();
+
+    private static int[] Ids(string base64)
+    {
+        byte[] bytes = Convert.FromBase64String(base64);
+        return System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(bytes).ToArray();
+    }
+
+    private static IEnumerable<byte[]> WholeLines(string path)
+    {
+        byte[] all = File.ReadAllBytes(path);
+        for (int start = 0, end; (end = Array.IndexOf(all, (byte)'\n', start)) >= 0; start = end + 1)
+            yield return all[start..end];
+    }
+
+    private void Append(JsonObject line) => _stream.Write(Encoding.UTF8.GetBytes(line.ToJsonString() + "\n"));
+}
