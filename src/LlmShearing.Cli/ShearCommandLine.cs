@@ -55,6 +55,7 @@ internal static class ShearCommandLine
     [
         new InspectCommand(surroundings),
         new TokensCommand(surroundings),
+        new TokenizeCommand(surroundings),
         new ScoreCommand(surroundings),
         new PlanCommand(surroundings),
         new ApplyCommand(surroundings),
