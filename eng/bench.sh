@@ -10,6 +10,7 @@ run Forward "$model"
 run Scoring "$model" 10 128 4
 run Streaming "$model"
 run CheckpointSpeed
+run DataStreams
 if [ -n "${2:-}" ]; then
   run TokenizerSpeed "$model" "$2"
 else

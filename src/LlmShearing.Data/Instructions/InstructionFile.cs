@@ -27,7 +27,7 @@ public static class InstructionFile
         bool array = Guard(() => IsArray(stream), file);
         using IEnumerator<(JsonElement Record, string Source)> records = (array ? Array(stream, file) : Lines(stream, file)).GetEnumerator();
         long count = 0;
-        for (; Guard(records.MoveNext, $"{file}, after record {count}"); count++)
+        for (; Guard(records.MoveNext, file); count++)
             yield return InstructionJson.Read(records.Current.Record, records.Current.Source);
         if (count == 0)
             throw new TokenDataException($"{file} has no record. Give instruction data as a JSON array or JSON lines.");

@@ -1,0 +1,39 @@
+using System.Text.Json.Nodes;
+using LlmShearing.Data.Tests.Samples;
+using LlmShearing.Testing;
+using Xunit;
+
+namespace LlmShearing.Data.Tests.Instructions;
+
+public class CompletionLabelsTests
+{
+    private const string Golden = "eval/packing/completion_only.json";
+
+    [GoldenFact(Golden)]
+    public void Of_TrlCases_AreItsBatches()
+    {
+        int cases = 0;
+        JsonNode[] collators = [.. JsonNode.Parse(File.ReadAllText(Goldens.Path(Golden)))!["collator"]!.AsArray().Select(c => c!)];
+        JsonNode padded = collators[0]["batch"]!;
+        int[][] texts = [.. Json.Rows(padded["input_ids"]).Zip(Json.Rows(padded["attention_mask"]), (ids, mask) => ids[..mask.Sum()])];
+        foreach (JsonNode c in collators)
+        {
+            int[] answer = Json.Ints(c["response_token_ids"]);
+            int[]? question = c["instruction_token_ids"] is JsonNode q ? Json.Ints(q) : null;
+            TokenSample[] samples = [.. texts.Select(ids => CompletionLabels.Of(ids, answer, question))];
+            var options = new CollatorOptions { PadId = 0 };
+            bool free = (bool)c["padding_free"]!;
+            TrainingBatch batch = free ? SampleCollator.Packed([samples], options) : SampleCollator.Padded(samples, options);
+            Assert.Equal(Json.Rows(c["batch"]!["input_ids"]), Json.Rows(batch.Tokens.Ids, batch.Tokens.SequenceLength));
+            Assert.Equal(Json.Rows(c["batch"]!["labels"]), Json.Rows(batch.Labels, batch.Tokens.SequenceLength));
+            if (free)
+                Assert.Equal(Json.Rows(c["batch"]!["position_ids"])[0].Select(p => (long)p), batch.Positions.ToArray());
+            cases++;
+        }
+
+        Assert.Equal(4, cases);
+    }
+
+    [Fact]
+    public void Of_EmptyMarker_IsRefused() => Assert.Throws<TokenDataException>(() => CompletionLabels.Of([1, 2], []));
+}

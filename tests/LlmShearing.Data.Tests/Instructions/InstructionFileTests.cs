@@ -1,0 +1,77 @@
+using System.Text;
+using Xunit;
+
+namespace LlmShearing.Data.Tests.Instructions;
+
+public sealed class InstructionFileTests : IDisposable
+{
+    private readonly string _path = Path.Combine(Path.GetTempPath(), $"instructions-{Guid.NewGuid():n}.json");
+
+    public void Dispose() => File.Delete(_path);
+
+    [Theory]
+    [InlineData("[{0}, {1}]")]
+    [InlineData("  [\n{0},\n{1}\n]\n")]
+    [InlineData("\uFEFF[{0},{1}]")]
+    [InlineData("{0}\n{1}")]
+    [InlineData("\n{0}\r\n\n{1}\n")]
+    public void Read_ArrayOrLines_GivesTheRecords(string layout)
+    {
+        InstructionRecord[] records = Read(layout
+            .Replace("{0}", """{"instruction": "do", "input": "x", "output": "é\n"}""", StringComparison.Ordinal)
+            .Replace("{1}", """{"input": "q", "output": "a", "id": 3}""", StringComparison.Ordinal));
+        Assert.Equal([("do", "x", "é\n"), ("", "q", "a")], records.Cast<InstructionTask>().Select(t => (t.Instruction, t.Input, t.Output)));
+        Assert.Matches(@"^instructions-.*\.json (record [01]|line [1-4])$", records[1].Source);
+    }
+
+    [Fact]
+    public void Read_OtherForms_AreUnderstood()
+    {
+        InstructionRecord[] records = Read("""
+            {"instruction": "do", "response": "r"}
+            {"instruction": "do", "input": null, "output": "r"}
+            {"id": "x", "conversations": [{"from": "system", "value": "s"}, {"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}
+            {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+            """);
+        Assert.Equal(new InstructionTask("do", "", "r", records[0].Source), records[0]);
+        Assert.Equal(new InstructionTask("do", "", "r", records[1].Source), records[1]);
+        Assert.Equal([new(ChatRole.System, "s"), new(ChatRole.User, "q"), new ChatMessage(ChatRole.Assistant, "a")], ((Conversation)records[2]).Messages);
+        Assert.Equal([new(ChatRole.User, "q"), new ChatMessage(ChatRole.Assistant, "a")], ((Conversation)records[3]).Messages);
+    }
+
+    [Theory]
+    [InlineData("""[{"instruction": "a", "output": "b"}, {"instruction": "a"}]""", "record 1 has the keys instruction; expected")]
+    [InlineData("""[3]""", "record 0 is a number; expected an object")]
+    [InlineData("""{"instruction": 3, "output": "b"}""", "line 1: instruction is a number; expected a text")]
+    [InlineData("""{"messages": []}""", "line 1: messages is a list of 0; expected a list of messages")]
+    [InlineData("""{"messages": [{"role": "user"}]}""", "line 1, messages[0] has no content")]
+    [InlineData("""{"messages": ["x"]}""", "line 1, messages[0] is a text; expected an object")]
+    [InlineData("""{"conversations": [{"from": "bard", "value": "x"}]}""", "conversations[0]: from is 'bard'; known are")]
+    [InlineData("""{"input": "a", "output": "\ud800"}""", "output is not valid Unicode")]
+    [InlineData("{\"input\": \"a\", \"output\": \"b\"}\n{\"input\": ", "line 2 is not JSON")]
+    [InlineData("[{\"input\": \"a\", \"output\": \"b\"}, {\"inp", "cannot be read as instruction data")]
+    [InlineData("", "has no record")]
+    [InlineData("[]", "has no record")]
+    public void Read_BadInput_NamesTheFileAndThePlace(string content, string message)
+    {
+        TokenDataException error = Assert.Throws<TokenDataException>(() => Read(content));
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Contains(Path.GetFileName(_path), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_InvalidUtf8OrNoFile_IsAnError()
+    {
+        Assert.Contains(_path, Assert.Throws<TokenDataException>(() => InstructionFile.Read(_path).ToList()).Message, StringComparison.Ordinal);
+        File.WriteAllBytes(_path, [.. "{\"input\": \"a\", \"output\": \""u8, 0xFF, .. "\"}"u8]);
+        Assert.Throws<TokenDataException>(() => InstructionFile.Read(_path).ToList());
+        File.WriteAllBytes(_path, [.. "[{\"input\": \"a\", \"output\": \""u8, 0xFF, .. "\"}]"u8]);
+        Assert.Throws<TokenDataException>(() => InstructionFile.Read(_path).ToList());
+    }
+
+    private InstructionRecord[] Read(string content)
+    {
+        File.WriteAllText(_path, content, new UTF8Encoding(false));
+        return [.. InstructionFile.Read(_path)];
+    }
+}
