@@ -11,6 +11,7 @@ public sealed class ProgressTests
         Assert.Equal("scoring: 12/30 layers, 4 layers/s, 5 s left", ProgressPrinter.Describe(new("scoring", 12, 30, "layers"), 4, TimeSpan.FromSeconds(2)));
         Assert.Equal("reading: 500 MB/1 GB, 250 MB/s, 2 s left", ProgressPrinter.Describe(new("reading", 500_000_000, 1_000_000_000, "bytes"), 0, TimeSpan.FromSeconds(2)));
         Assert.Equal("encoding: 7 records", ProgressPrinter.Describe(new("encoding", 7, 0, "records"), 7, TimeSpan.Zero));
+        Assert.Equal("training: 2/10 steps, 1 steps/s, 8 s left, loss 2.5", ProgressPrinter.Describe(new("training", 2, 10) { Detail = "loss 2.5" }, 0, TimeSpan.FromSeconds(2)));
     }
 
     [Fact]

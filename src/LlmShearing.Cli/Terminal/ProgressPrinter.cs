@@ -60,6 +60,12 @@ internal sealed class ProgressPrinter : IProgress<ShearingProgress>, IDisposable
     /// <summary>For example "scoring: 12/30 layers, 4.1 layers/s, 4 s left". The rate counts from the first report of the stage.</summary>
     internal static string Describe(ShearingProgress value, long firstCompleted, TimeSpan elapsed)
     {
+        string text = Pace(value, firstCompleted, elapsed);
+        return value.Detail is { } detail ? $"{text}, {detail}" : text;
+    }
+
+    private static string Pace(ShearingProgress value, long firstCompleted, TimeSpan elapsed)
+    {
         bool bytes = value.Unit == "bytes";
         string Count(double n) => bytes ? Numbers.Bytes((long)n) : n.ToString("0", CultureInfo.InvariantCulture);
         string text = value.Total > 0

@@ -48,6 +48,7 @@ public static class LlmShearingServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ShearingOptions>, ShearingOptionsNames>());
         services.TryAddSingleton<LlamaPruner>();
         services.TryAddSingleton<ShearingPlanner>();
+        services.TryAddSingleton<Trainer>();
         builder.AddCatalog<IImportanceScorer>("scorer").AddCatalog<IPruningStrategy>("strategy");
         BuiltInComponents.Register(services);
         return builder;

@@ -21,6 +21,7 @@ public class AddLlmShearingTests
         Assert.All(strategies.Names, name => Assert.NotEqual(PruningAxes.None, strategies.Resolve(name).RequiredAxes));
         Assert.Same(scorers.Resolve("taylor"), provider.GetRequiredKeyedService<IImportanceScorer>("taylor"));
         Assert.NotNull(provider.GetRequiredService<LlamaPruner>());
+        Assert.NotNull(provider.GetRequiredService<Trainer>());
         Assert.NotNull(provider.GetRequiredService<ShearingPlanner>());
     }
 
