@@ -45,8 +45,9 @@ public sealed class LlamaGates : IDisposable
     /// <param name="axes">Axes to make gates for.</param>
     /// <param name="requiresGrad">Whether gradients are wanted; default false.</param>
     /// <param name="device">Device; default CPU.</param>
+    /// <param name="gateEmbedding">See <see cref="GateEmbedding"/>; default true.</param>
     /// <returns>Gates owned by the caller.</returns>
-    public static LlamaGates Ones(LlamaShape shape, PruningAxes axes, bool requiresGrad = false, Device? device = null)
+    public static LlamaGates Ones(LlamaShape shape, PruningAxes axes, bool requiresGrad = false, Device? device = null, bool gateEmbedding = true)
     {
         ArgumentNullException.ThrowIfNull(shape);
         Tensor One(int n) => ones(n, dtype: ScalarType.Float32, device: device).requires_grad_(requiresGrad).DetachFromDisposeScope();
@@ -54,6 +55,7 @@ public sealed class LlamaGates : IDisposable
         int layers = shape.Layers.Length;
         return new LlamaGates(shape)
         {
+            GateEmbedding = gateEmbedding,
             Hidden = axes.HasFlag(PruningAxes.Hidden) ? One(shape.HiddenSize) : null,
             QueryHeads = axes.HasFlag(PruningAxes.QueryHeads) ? Each(l => l.QueryHeads) : null,
             KeyValueGroups = axes.HasFlag(PruningAxes.KeyValueGroups) ? Each(l => l.KeyValueHeads) : null,

@@ -15,6 +15,7 @@ internal sealed class AdamSlot
         First = Zeros();
         Second = Zeros();
         using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
         if (Parameter.dtype != ScalarType.Float32)
             _master = Parameter.detach().to(ScalarType.Float32).DetachFromDisposeScope();
     }

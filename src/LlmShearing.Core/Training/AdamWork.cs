@@ -60,7 +60,7 @@ internal static unsafe class AdamWork
     }
 
     // The same formulas with tensor operators.
-    private static void Apply(AdamSlot slot, Tensor gradient, AdamUpdate u)
+    internal static void Apply(AdamSlot slot, Tensor gradient, AdamUpdate u)
     {
         using var scope = NewDisposeScope();
         Tensor p = slot.Target, m = slot.First, v = slot.Second;

@@ -19,7 +19,7 @@ public sealed class TrainingStep
     /// <param name="trainable">What is trained. What requires gradients is asked again in each step.</param>
     /// <param name="options">How a step is computed.</param>
     /// <param name="objective">What is minimised; null = cross entropy.</param>
-    /// <exception cref="TrainingException">An option is out of range, or nothing requires gradients.</exception>
+    /// <exception cref="TrainingException">An option is out of range, nothing requires gradients, or the model is float16, in which small gradients vanish.</exception>
     public TrainingStep(ITrainable trainable, TrainingStepOptions options, ITrainingObjective? objective = null)
     {
         ArgumentNullException.ThrowIfNull(trainable);
@@ -28,6 +28,8 @@ public sealed class TrainingStep
             throw new TrainingException($"{nameof(TrainingStepOptions.LogitBytes)} is {options.LogitBytes}, but must be at least 1.");
         if (!Enum.IsDefined(options.Normalization))
             throw new TrainingException($"{nameof(TrainingStepOptions.Normalization)} is {options.Normalization}. Known: {string.Join(", ", Enum.GetNames<LossNormalization>())}.");
+        if (trainable.Model.Dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
+            throw new TrainingException($"The model is {trainable.Model.Dtype}; small gradients vanish in it. Load the model as BFloat16 or Float32, also to train adapters on it.");
         (_trainable, _options, _objective) = (trainable, options, objective ?? new CrossEntropy.Objective());
         _parameters = [.. trainable.Groups(new OptimizerOptions()).SelectMany(g => g.Parameters).Select(p => p.Value)];
         if (_parameters.Count == 0)

@@ -36,11 +36,10 @@ internal static class PlainStep
         var result = new Dictionary<string, float[]>();
         foreach ((string name, Tensor value) in tensors)
         {
-            using Tensor? gradient = value.grad;
-            if (gradient is null)
+            using var scope = NewDisposeScope();
+            if (value.grad is not { } gradient)
                 continue;
-            using Tensor wide = gradient.to(ScalarType.Float32).contiguous();
-            result[name] = [.. wide.data<float>()];
+            result[name] = [.. gradient.to(ScalarType.Float32).contiguous().data<float>()];
             value.grad = null;
         }
 
