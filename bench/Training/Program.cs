@@ -1,0 +1,85 @@
+// Training against the least that it must do, in turn, in one process. Prints JSON with medians of ratios.
+//   step / products     a step without recomputation against forward and backward of the same matrix products (attention's included)
+//   recompute / step    a step that runs blocks twice against one that keeps everything
+//   adam / pass         the optimizer with clipping's norm left out against one reading and writing pass over parameter, gradient and both moments
+// Usage: Training [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS]           times
+//        Training memory [MODEL_FOLDER] [BATCH] [LENGTH]             growth of resident memory in a step; set LLMSHEARING_CACHE_MB=0
+using System.Diagnostics;
+using System.Text.Json;
+using LlmShearing;
+using LlmShearing.Bench;
+using static TorchSharp.torch;
+
+bool memory = args is ["memory", ..];
+string[] rest = memory ? args[1..] : args;
+string folder = rest.Length > 0 ? rest[0] : Path.Combine(AppContext.BaseDirectory, "../../../../samples/models/demo-llama-2.5m");
+int batch = rest.Length > 1 ? int.Parse(rest[1]) : 4, length = rest.Length > 2 ? int.Parse(rest[2]) : 256, rounds = rest.Length > 3 ? int.Parse(rest[3]) : 5;
+using LlamaModel model = LlamaModel.Load(folder, ScalarType.Float32);
+using var full = new FullModel(model);
+using var adam = new AdamW(full.Groups(new OptimizerOptions()));
+var random = new Random(1);
+int[] ids = [.. Enumerable.Range(0, batch * length).Select(_ => random.Next(model.Config.Shape.VocabSize))];
+TrainingBatch[] batches = [new TrainingBatch(new TokenBatch(batch, length, ids))];
+var keep = new TrainingStep(full, new TrainingStepOptions { Recompute = false });
+var recompute = new TrainingStep(full, new TrainingStepOptions { Recompute = true });
+string name = Path.GetFileName(folder.TrimEnd('/'));
+
+if (memory)
+{
+    Step(recompute);   // gradients and libraries are there before anything is measured
+    double once = ResidentMemory.Growth(() => Step(recompute, keepGradients: true)), kept = ResidentMemory.Growth(() => Step(keep, keepGradients: true));
+    Console.WriteLine(JsonSerializer.Serialize(new
+    {
+        model = name, batch, length, measured = "growth of resident memory during a step, MiB, gradients not counted",
+        recompute_mib = once, keep_mib = kept, recompute_over_keep = Math.Round(once / kept, 3),
+    }));
+    return;
+}
+
+var products = new StepProducts(model, batch, length);
+var pass = new MemoryPass(adam, model);
+List<double> p = [], k = [], r = [], a = [], m = [], n = [];
+for (int i = -1; i < rounds; i++)
+{
+    double[] round =
+    [
+        Time(products.Run), Time(() => Step(keep)), Time(() => Step(recompute)),
+        Time(pass.Run), Time(() => adam.Step([.. adam.Groups.Select(_ => 0.0)], 0.5)), Time(() => adam.GradientNorm()),
+    ];
+    if (i < 0)
+        continue;
+    foreach ((List<double> list, double time) in new[] { p, k, r, m, a, n }.Zip(round))
+        list.Add(time);
+}
+
+Console.WriteLine(JsonSerializer.Serialize(new
+{
+    model = name, batch, length, rounds, threads = get_num_threads(),
+    step_over_products = Ratio(k, p), wanted_step = 1.4,
+    recompute_over_step = Ratio(r, k), wanted_recompute = 1.4,
+    adam_over_pass = Ratio(a, m), wanted_adam = 2.0,
+    norm_over_pass = Ratio(n, m),
+    products_seconds = Median(p), step_seconds = Median(k), recompute_seconds = Median(r), pass_seconds = Median(m), adam_seconds = Median(a), norm_seconds = Median(n),
+}));
+
+void Step(TrainingStep step, bool keepGradients = false)
+{
+    if (!keepGradients)
+        adam.ZeroGradients();
+    step.Compute(batches, 0, 0);
+}
+
+static double Time(Action action)
+{
+    long start = Stopwatch.GetTimestamp();
+    action();
+    return Stopwatch.GetElapsedTime(start).TotalSeconds;
+}
+
+static double Ratio(List<double> over, List<double> under) => Median(over.Zip(under, (x, y) => x / y));
+
+static double Median(IEnumerable<double> values)
+{
+    double[] sorted = [.. values.Order()];
+    return Math.Round(sorted[sorted.Length / 2], 4);
+}
