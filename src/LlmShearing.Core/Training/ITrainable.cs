@@ -47,8 +47,8 @@ public interface ITrainable
     /// <returns>Groups in a fixed order; every parameter in one of them.</returns>
     IReadOnlyList<ParameterGroup> Groups(OptimizerOptions options);
 
-    /// <summary>Called before the forward pass of each micro-batch of training; randomness (dropout, masks) derives from the key, so that a block run twice draws the same. Also called for each
-    /// batch of an evaluation, after <see cref="BeginEvaluation"/>: gates are the deterministic ones then, and <see cref="EndMicroBatch"/> is not called.</summary>
+    /// <summary>Called before the forward pass of each micro-batch of training; randomness (dropout, masks) derives from the key, so that a block run twice draws the same.
+    /// Also called for each batch of an evaluation, after <see cref="BeginEvaluation"/>: gates are the deterministic ones then, and <see cref="AbandonMicroBatch"/> follows.</summary>
     /// <param name="key">Which micro-batch.</param>
     /// <returns>
     /// Gates for this micro-batch, or null; they stay the trainable's, and tensors made here live until after <see cref="EndMicroBatch"/>. Gates that require
@@ -62,7 +62,7 @@ public interface ITrainable
     /// <returns>Value of an additional loss, not scaled; 0 when there is none.</returns>
     double EndMicroBatch(MicroBatchKey key, double scale) => 0;
 
-    /// <summary>Called instead of <see cref="EndMicroBatch"/> when the micro-batch failed or was cancelled after <see cref="BeginMicroBatch"/>: undo what that switched on.</summary>
+    /// <summary>Called instead of <see cref="EndMicroBatch"/> after <see cref="BeginMicroBatch"/> when the micro-batch failed, was cancelled or belongs to an evaluation: undo what that switched on.</summary>
     void AbandonMicroBatch()
     {
     }

@@ -43,12 +43,24 @@ internal static class TrainingEvaluator
     private static (double Sum, long Count) Losses(ITrainable trainable, TrainingBatch batch, MicroBatchKey key)
     {
         using var scope = NewDisposeScope();
-        LlamaModel model = trainable.Model;
+        try
+        {
+            return Losses(trainable.Model, batch, trainable.BeginMicroBatch(key));
+        }
+        finally
+        {
+            trainable.AbandonMicroBatch();
+        }
+    }
+
+    private static (double Sum, long Count) Losses(LlamaModel model, TrainingBatch batch, LlamaGates? gates)
+    {
+        using var scope = NewDisposeScope();
         (long[] positions, long[] targets) = batch.Scored();
         if (positions.Length == 0)
             return (0, 0);
         Tensor ids = TokenIds.ToTensor(batch.Tokens, model);                                             // [B, T]
-        ForwardOptions options = MicroBatchPass.ForwardOptionsOf(batch, trainable.BeginMicroBatch(key));
+        ForwardOptions options = MicroBatchPass.ForwardOptionsOf(batch, gates);
         LlamaPass pass = LlamaPass.Begin(model.Config, batch.Tokens.BatchSize, batch.Tokens.SequenceLength, options, model.Dtype, model.Device);
         Tensor x = model.Embed(ids, pass);                                                               // [B, T, H]
         for (int layer = 0; layer < model.Config.Shape.Layers.Length; layer++)
