@@ -13,6 +13,18 @@ internal static class ShearCommandLine
     {
         RootCommand root = Create(surroundings);
         ParseResult parsed = root.Parse(args.Count == 0 ? ["--help"] : args);
+        try
+        {
+            IReadOnlyList<string> expanded = ConfigFile.Expand(args, parsed);
+            if (expanded != args)
+                parsed = root.Parse(expanded);
+        }
+        catch (UsageException e)
+        {
+            await surroundings.Error.WriteLineAsync("shear: " + e.Message).ConfigureAwait(false);
+            return ExitCodes.BadInput;
+        }
+
         var configuration = new InvocationConfiguration
         {
             Output = surroundings.Out,
@@ -37,7 +49,7 @@ internal static class ShearCommandLine
 
     public static RootCommand Create(Surroundings surroundings)
     {
-        var root = new RootCommand("Makes LLaMA models smaller: scores blocks, heads and channels, plans what stays, cuts, and measures.");
+        var root = new RootCommand("Makes LLaMA models smaller: scores blocks, heads and channels, plans what stays, cuts, recovers by training, and measures.");
         foreach (Command command in Commands(surroundings))
             root.Subcommands.Add(command);
         foreach (Option option in root.Options)
@@ -62,6 +74,9 @@ internal static class ShearCommandLine
         new PruneCommand(surroundings),
         new EvalCommand(surroundings),
         new GenerateCommand(surroundings),
+        new TrainCommand(surroundings),
+        new TuneCommand(surroundings),
+        new MergeCommand(surroundings),
         new ConvertCommand(surroundings),
         new DemoCommand(surroundings),
     ];

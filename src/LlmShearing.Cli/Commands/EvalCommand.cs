@@ -1,6 +1,6 @@
-// shear eval: perplexity of a model, or of a plan before it is applied.
+// shear eval: perplexity of a model, or of a plan before it is applied; over a text, or domain by domain over token rows.
 using System.CommandLine;
-using System.Text.Json.Nodes;
+using LlmShearing.Data;
 using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Cli;
@@ -10,6 +10,8 @@ internal sealed class EvalCommand : ShearCommand
     private readonly ModelOptions _model = new();
     private readonly DataOptions _data = new("evaluate on");
     private readonly EvaluationOptions _evaluation = new();
+    private readonly Option<string?> _rows = Opt.Text("--data", "FOLDER", "Token rows from 'shear tokenize', instead of text: each domain is measured by itself.");
+    private readonly Option<long?> _rowCount = Opt.Long("--rows", "N", "Use the first N rows of each domain of --data. [default: all]", 1);
     private readonly Option<string?> _plan = Opt.Text("--plan", "FILE", "Evaluate the model as this plan would leave it, without cutting.");
     private readonly Option<bool> _perSequence = Opt.Flag("--per-sequence", "Give the loss of every window, too.");
     private readonly Option<int?> _batchTokens = Opt.Int("--batch-tokens", "N", "Tokens that go through a block together.", 1, PerplexityOptions.DefaultBatchTokens);
@@ -22,12 +24,13 @@ internal sealed class EvalCommand : ShearCommand
             "shear eval MODEL --file test.jsonl --protocol shortened-llama",
             "shear eval MODEL --file test.txt --protocol strided --length 1024 --stride 512",
             "shear eval MODEL --ids ids.json --json --per-sequence",
-            "shear eval MODEL --plan plan.json --file test.jsonl --stream")
+            "shear eval MODEL --plan plan.json --file test.jsonl --stream",
+            "shear eval MODEL --data tokens/held-out --rows 100")
     {
         Arguments.Add(_model.Folder);
         AddOptions(_data.All);
         AddOptions(_evaluation.All);
-        AddOptions(_plan, _perSequence, _batchTokens);
+        AddOptions(_rows, _rowCount, _plan, _perSequence, _batchTokens);
         AddOptions(_model.All);
         AddCommonOptions();
     }
@@ -35,19 +38,64 @@ internal sealed class EvalCommand : ShearCommand
     protected override void Execute(Invocation run)
     {
         string folder = run.Get(_model.Folder);
-        IReadOnlyList<int[]>? ids = _data.Rows(run);
-        PerplexityProtocol protocol = _evaluation.Read(run, ids is not null);
         PruningPlan? plan = run.Get(_plan) is { } path ? PruningPlan.Load(path) : null;
         plan?.EnsureFor(ModelFolder.Config(folder).Shape);
+        if (run.Get(_rows) is { } data)
+            ByDomain(run, data, plan);
+        else if (run.IsGiven(_rowCount))
+            throw new UsageException("--rows needs --data.");
+        else
+            OneText(run, folder, plan);
+    }
+
+    private void OneText(Invocation run, string folder, PruningPlan? plan)
+    {
+        IReadOnlyList<int[]>? ids = _data.Rows(run);
+        PerplexityProtocol protocol = _evaluation.Read(run, ids is not null);
         ids ??= EvaluationOptions.Encode(_data.Texts(run).SelectMany(f => f.Records), protocol, TokenizerLoader.Load(folder));
         long start = run.Surroundings.Time.GetTimestamp();
         using OpenModel model = ModelFolder.Open(run, _model);
         using LlamaGates? gates = plan is null ? null : LlamaGates.FromPlan(plan);
-        var evaluator = new PerplexityEvaluator(new PerplexityOptions { BatchTokens = run.Get(_batchTokens)!.Value });
-        PerplexityResult result = evaluator.Evaluate(model.Source, ids, protocol, gates, run.Progress, run.Cancellation);
+        PerplexityResult result = Evaluator(run).Evaluate(model.Source, ids, protocol, gates, run.Progress, run.Cancellation);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
         if (result.SkippedSequences > 0)
             run.Note($"{result.SkippedSequences} sequences are too short to score and were left out");
         run.Result(() => EvalReport.Json(result, seconds, run.Get(_perSequence)), console => EvalReport.Print(console, result, run.Get(_perSequence)));
+    }
+
+    private void ByDomain(Invocation run, string data, PruningPlan? plan)
+    {
+        if (_data.IsGiven(run))
+            throw new UsageException("Give --data, or --file and --ids, not both.");
+        if (run.Get(_perSequence))
+            throw new UsageException("--per-sequence is for --file and --ids; --data is summed up by domain.");
+        PerplexityProtocol protocol = _evaluation.Read(run, ids: true);
+        IReadOnlyList<ITokenRows> domains = TokenRows.OpenDomains(data);
+        try
+        {
+            long start = run.Surroundings.Time.GetTimestamp();
+            using OpenModel model = ModelFolder.Open(run, _model);
+            using LlamaGates? gates = plan is null ? null : LlamaGates.FromPlan(plan);
+            var results = new List<(string Domain, PerplexityResult Result)>();
+            foreach (ITokenRows rows in domains)
+                results.Add((rows.Name, Evaluator(run).Evaluate(model.Source, Read(rows, run.Get(_rowCount)), protocol, gates, run.Progress, run.Cancellation)));
+            double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
+            run.Result(() => EvalReport.Json(results, seconds), console => EvalReport.Print(console, results));
+        }
+        finally
+        {
+            foreach (ITokenRows rows in domains)
+                rows.Dispose();
+        }
+    }
+
+    private PerplexityEvaluator Evaluator(Invocation run) => new(new PerplexityOptions { BatchTokens = run.Get(_batchTokens)!.Value });
+
+    private static int[][] Read(ITokenRows rows, long? count)
+    {
+        int[][] ids = new int[Math.Min(rows.Count, count ?? long.MaxValue)][];
+        for (int i = 0; i < ids.Length; i++)
+            rows.Read(i, ids[i] = new int[rows.Length(i)]);
+        return ids.Length > 0 ? ids : throw new UsageException($"Domain '{rows.Name}' has no rows.");
     }
 }

@@ -9,6 +9,7 @@ internal sealed class PruneCommand : ShearCommand
 {
     private readonly PlanRequest _request = new();
     private readonly SurgeryOptions _surgery = new();
+    private readonly RecoveryOptions _recovery = new();
     private readonly Option<string?> _planOut = Opt.Text("--plan-out", "FILE", "Write the plan there, too.");
     private readonly Option<string?> _evaluate = Opt.Text("--evaluate", "FILE", "Measure the perplexity before and after on this text (.txt, .jsonl) or these ids (.json).");
     private readonly Option<string?> _protocol = Opt.Choice("--protocol", "Protocol of --evaluate. [default: documents for text, rows for ids]", [.. PerplexityProtocol.Names]);
@@ -20,11 +21,13 @@ internal sealed class PruneCommand : ShearCommand
             "Scores, plans and cuts in one go.",
             "shear prune MODEL --scorer block-perplexity --remove 8 --file calibration.jsonl --out SMALLER",
             "shear prune MODEL --scorer angular --contiguous --ratio 0.25 --ids ids.json --out SMALLER --evaluate test.jsonl",
-            "shear prune MODEL --scorer gate-taylor --intermediate 1024 --heads 6 --file calibration.jsonl --out SMALLER")
+            "shear prune MODEL --scorer gate-taylor --intermediate 1024 --heads 6 --file calibration.jsonl --out SMALLER",
+            "shear prune MODEL --scorer block-perplexity --ratio 0.25 --file corpus.jsonl --recover lora --out SMALLER --evaluate test.jsonl")
     {
         Arguments.Add(_request.Model.Folder);
         AddOptions(_surgery.All);
         AddOptions(_planOut, _evaluate, _protocol);
+        AddOptions(_recovery.All);
         AddOptions(_request.All);
         AddCommonOptions();
     }
@@ -32,11 +35,26 @@ internal sealed class PruneCommand : ShearCommand
     protected override void Execute(Invocation run)
     {
         string target = _surgery.Folder(run);
+        if (_recovery.IsGiven(run))
+        {
+            PruneAndRecover(run, target);
+            return;
+        }
+
         EvaluationText? text = run.Get(_evaluate) is { } file ? EvaluationText.Read(file, run.Get(_protocol)) : null;
         PruningResult result = PruningRun.Execute(run, _request.Model, text, () => _request.Make(run), target, _surgery.Read(run));
         if (run.Get(_planOut) is { } path)
             result.Plan.Plan.Save(path);
         run.Result(() => Json(result), console => Print(console, result));
+    }
+
+    private void PruneAndRecover(Invocation run, string target)
+    {
+        string work = Path.TrimEndingDirectorySeparator(target) + ".run";
+        string[] prune = run.Without([_surgery.Out, _surgery.Force, .. _recovery.All]);
+        RecoveryResult result = RecoveryPipeline.Execute(
+            run, prune, _recovery.Command(run, _request.Calibration.Files(run)), work, target, run.Get(_surgery.Force), run.Get(_evaluate), run.Get(_protocol));
+        run.Result(result.Json, result.Print);
     }
 
     private static JsonObject Json(PruningResult result)

@@ -18,6 +18,15 @@ internal abstract class ShearCommand : Command
     /// <summary>Whole command lines, shown at the end of --help.</summary>
     public IReadOnlyList<string> Examples { get; }
 
+    /// <summary>The option that names a file of settings; null for verbs that have none.</summary>
+    public Option<string?>? Config { get; private set; }
+
+    protected void AddConfigOption()
+    {
+        Config = Opt.Text("--config", "FILE", "JSON file of settings: this verb's options without dashes, for example { \"steps\": 100 }. The command line wins.");
+        Options.Add(Config);
+    }
+
     protected void AddOptions(params Option[] options)
     {
         foreach (Option option in options)

@@ -1,5 +1,5 @@
 // Text that is on every machine with a .NET SDK: the reference documentation beside its assemblies, tags taken out.
-// The demo calibrates and evaluates on it, so that nothing has to be downloaded or committed.
+// The demo calibrates, trains and evaluates on it, so that nothing has to be downloaded or committed.
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Xml;
@@ -10,10 +10,14 @@ namespace LlmShearing.Cli;
 /// <param name="Source">Where the text comes from, for the report.</param>
 /// <param name="Calibration">Text to score on.</param>
 /// <param name="Evaluation">Other text, to measure on.</param>
-internal sealed record ReferenceText(string Source, string Calibration, string Evaluation)
+/// <param name="Training">More text, to recover on; none of it is in the evaluation.</param>
+internal sealed record ReferenceText(string Source, string Calibration, string Evaluation, string Training)
 {
     private const string CalibrationFile = "System.Collections.xml";
     private const string EvaluationFile = "System.Net.Sockets.xml";
+
+    private static readonly string[] TrainingFiles =
+        [CalibrationFile, "System.Linq.xml", "System.Net.Http.xml", "System.Threading.xml", "System.Text.Json.xml", "System.Collections.Immutable.xml", "System.Diagnostics.Process.xml"];
 
     /// <summary>The SDK's documentation; where an SDK has none, the Markdown files of <paramref name="fallbackFolder"/>.</summary>
     public static ReferenceText Find(string? fallbackFolder)
@@ -22,10 +26,20 @@ internal sealed record ReferenceText(string Source, string Calibration, string E
         {
             string calibration = Path.Combine(pack, CalibrationFile), evaluation = Path.Combine(pack, EvaluationFile);
             if (File.Exists(calibration) && File.Exists(evaluation))
-                return new ReferenceText($"{CalibrationFile} and {EvaluationFile} of the .NET reference pack", Plain(calibration), Plain(evaluation));
+                return Of(pack, Plain(calibration), Plain(evaluation));
         }
 
         return FromMarkdown(fallbackFolder ?? throw new UsageException("This .NET SDK has no reference documentation. Give --text-folder with some Markdown files."));
+    }
+
+    // Descriptions that inherited members repeat are left out of the training text when the evaluation has them.
+    private static ReferenceText Of(string pack, string calibration, string evaluation)
+    {
+        var known = evaluation.Split('\n').ToHashSet(StringComparer.Ordinal);
+        IEnumerable<string> lines = TrainingFiles.Select(f => Path.Combine(pack, f)).Where(File.Exists).SelectMany(f => Plain(f).Split('\n'));
+        return new ReferenceText(
+            $"documentation in the .NET reference pack: {CalibrationFile} to calibrate, {EvaluationFile} to evaluate",
+            calibration, evaluation, string.Join('\n', lines.Where(l => !known.Contains(l)).Distinct(StringComparer.Ordinal)));
     }
 
     // dotnet/packs/Microsoft.NETCore.App.Ref/10.0.1/ref/net10.0, newest first. The runtime lies in dotnet/shared/Microsoft.NETCore.App/10.0.1/.
@@ -47,7 +61,8 @@ internal sealed record ReferenceText(string Source, string Calibration, string E
         if (lines.Length < 2)
             throw new UsageException($"'{folder}' has no Markdown files to read.");
         int half = lines.Length / 2;
-        return new ReferenceText("Markdown files", string.Join('\n', lines[..half]), string.Join('\n', lines[half..]));
+        string first = string.Join('\n', lines[..half]);
+        return new ReferenceText("Markdown files", first, string.Join('\n', lines[half..]), first);
     }
 
     /// <summary>One line for every different description in the file.</summary>

@@ -27,6 +27,9 @@ internal sealed class CalibrationOptions
     public IReadOnlyList<int[]> Rows(Invocation run, Func<ITokenizer> tokenizer) =>
         !_data.IsGiven(run) ? [] : _data.Rows(run) ?? FromText(run, _data.Texts(run), tokenizer());
 
+    /// <summary>The text files that were given.</summary>
+    public string[] Files(Invocation run) => run.Get(_data.Files) ?? [];
+
     public int SeedOf(Invocation run) => run.Get(Seed)!.Value;
 
     private IReadOnlyList<int[]> FromText(Invocation run, IReadOnlyList<TextFile> files, ITokenizer tokenizer)

@@ -21,15 +21,8 @@ internal sealed class SurgeryOptions
     public Option[] All => [Out, Force, Layout, Dtype, MaxShardSize];
 
     /// <summary>The folder to write, checked before any work is done.</summary>
-    public string Folder(Invocation run)
-    {
-        string folder = run.Get(Out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER.");
-        if (File.Exists(folder))
-            throw new UsageException($"'{folder}' is a file. Give a folder name.");
-        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any() && !run.Get(Force))
-            throw new UsageException($"'{folder}' exists already. Choose another name, or give --force to replace it.");
-        return folder;
-    }
+    public string Folder(Invocation run) =>
+        OutputFile.NewFolder(run.Get(Out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER."), run.Get(Force));
 
     public CheckpointSurgeryOptions Read(Invocation run) => new()
     {

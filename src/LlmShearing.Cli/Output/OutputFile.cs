@@ -3,6 +3,16 @@ namespace LlmShearing.Cli;
 
 internal static class OutputFile
 {
+    /// <summary>A folder to write, checked before any work is done: it is not there yet, or empty, or may be replaced.</summary>
+    public static string NewFolder(string folder, bool force)
+    {
+        if (File.Exists(folder))
+            throw new UsageException($"'{folder}' is a file. Give a folder name.");
+        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any() && !force)
+            throw new UsageException($"'{folder}' exists already. Choose another name, or give --force to replace it.");
+        return folder;
+    }
+
     public static void Write(string path, Action<TextWriter> write)
     {
         string full = Path.GetFullPath(path);

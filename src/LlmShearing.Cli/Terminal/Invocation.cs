@@ -1,5 +1,6 @@
 // One run of one verb: its options' values, its progress line, and the two ways to give a result.
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -26,6 +27,25 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
 
     /// <summary>Whether the user wrote the option, as against its default.</summary>
     public bool IsGiven(Option option) => parsed.GetResult(option) is { Implicit: false };
+
+    /// <summary>The command line again, verb first, without some options and their values.</summary>
+    public string[] Without(params Option[] options)
+    {
+        Option[] left = [.. options, common.Json, common.Quiet];
+        var kept = new List<string> { parsed.CommandResult.Command.Name };
+        bool dropping = false;
+        foreach (Token token in parsed.Tokens)
+        {
+            if (token.Type == TokenType.Option)
+                dropping = left.Any(o => o.Name == token.Value || o.Aliases.Contains(token.Value));
+            if (token.Type is TokenType.Option or TokenType.Argument && !dropping)
+                kept.Add(token.Value);
+            if (token.Type == TokenType.Option && dropping && left.First(o => o.Name == token.Value || o.Aliases.Contains(token.Value)).ValueType == typeof(bool))
+                dropping = false;
+        }
+
+        return [.. kept];
+    }
 
     /// <summary>Gives the result: one JSON object with --json, else tables and text.</summary>
     public void Result(Func<JsonObject> json, Action<IAnsiConsole> human)

@@ -13,6 +13,7 @@ internal sealed class ProgressPrinter : IProgress<ShearingProgress>, IDisposable
     private readonly TimeProvider _time;
     private readonly bool _redraw;
     private readonly bool _silent;
+    private readonly IProgress<ShearingProgress>? _outer;
     private readonly Lock _gate = new();
     private string? _stage;
     private long _stageStart;
@@ -23,11 +24,13 @@ internal sealed class ProgressPrinter : IProgress<ShearingProgress>, IDisposable
     public ProgressPrinter(Surroundings surroundings, bool silent)
     {
         (_error, _time, _redraw, _silent) = (surroundings.Error, surroundings.Time, surroundings.ErrorIsTerminal, silent);
+        _outer = surroundings.OuterProgress;
         _lastPrint = _time.GetTimestamp();
     }
 
     public void Report(ShearingProgress value)
     {
+        _outer?.Report(value);
         if (_silent)
             return;
         lock (_gate)

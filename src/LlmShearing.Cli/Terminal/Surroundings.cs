@@ -21,6 +21,9 @@ internal sealed class Surroundings
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
+    /// <summary>Receives the progress of a verb that runs inside another; null for one that a user started.</summary>
+    public IProgress<ShearingProgress>? OuterProgress { get; init; }
+
     /// <summary>Whether stack traces are wanted.</summary>
     public bool Debug { get; init; }
 

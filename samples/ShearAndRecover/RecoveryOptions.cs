@@ -1,0 +1,29 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace LlmShearing.Samples;
+
+/// <summary>What this application shears and recovers, and with what.</summary>
+internal sealed class RecoveryOptions
+{
+    [Required]
+    public string Model { get; set; } = "";
+
+    /// <summary>Folder of Markdown files: calibration, training and held-out text.</summary>
+    [Required]
+    public string Text { get; set; } = "";
+
+    [Required]
+    public string Output { get; set; } = "";
+
+    [Range(8, 8192)]
+    public int RowLength { get; set; } = 128;
+
+    [Range(1, 1_000_000)]
+    public int Steps { get; set; } = 30;
+
+    [Range(1, 1024)]
+    public int BatchSize { get; set; } = 8;
+
+    [Range(1e-9, 1.0)]
+    public double LearningRate { get; set; } = 1e-3;
+}

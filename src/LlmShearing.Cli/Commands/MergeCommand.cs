@@ -1,0 +1,34 @@
+// shear merge: an adapter becomes part of the weights.
+using System.CommandLine;
+using LlmShearing.Lora;
+
+namespace LlmShearing.Cli;
+
+internal sealed class MergeCommand : ShearCommand
+{
+    private readonly Argument<string> _model = ModelOptions.Argument();
+    private readonly Option<string?> _adapter = Opt.Text("--adapter", "FOLDER", "Adapter in PEFT's format, for example from 'shear tune'.");
+    private readonly Option<string?> _out = Opt.Text("--out", "FOLDER", "Folder to write; it must not exist, unless --force.");
+    private readonly Option<bool> _force = Opt.Flag("--force", "Replace the folder when it exists.");
+    private readonly Option<bool> _safe = Opt.Flag("--safe", "Round the update before it is added, as PEFT's safe merge does. Differs below float32 only.");
+
+    public MergeCommand(Surroundings surroundings)
+        : base(surroundings, "merge", "Adds a LoRA adapter to the weights of a checkpoint, without loading the model.", "shear merge MODEL --adapter ADAPTER --out MERGED")
+    {
+        Arguments.Add(_model);
+        AddOptions(_adapter, _out, _force, _safe);
+        AddCommonOptions();
+    }
+
+    protected override void Execute(Invocation run)
+    {
+        string model = run.Get(_model);
+        _ = ModelFolder.Config(model);
+        string adapter = run.Get(_adapter) ?? throw new UsageException("Give --adapter FOLDER.");
+        string target = OutputFile.NewFolder(run.Get(_out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER."), run.Get(_force));
+        long start = run.Surroundings.Time.GetTimestamp();
+        LoraMerge.Apply(model, adapter, target, new LoraMergeOptions { Overwrite = run.Get(_force), Safe = run.Get(_safe) }, run.Progress, run.Cancellation);
+        double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
+        run.Result(() => FolderReport.Json(target, ModelFolder.Config(target), seconds), console => console.Line(FolderReport.Line(target, seconds)));
+    }
+}

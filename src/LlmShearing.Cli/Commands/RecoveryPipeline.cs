@@ -1,0 +1,98 @@
+// Prune, train, merge, measure: the verbs one after the other, with everything between them in one work folder. Killed anywhere, the same
+// command goes on: a finished stage is not repeated, training resumes from its checkpoint.
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace LlmShearing.Cli;
+
+/// <param name="Pruning">What `prune` said.</param>
+/// <param name="Training">What `tune` or `train` said.</param>
+/// <param name="Recovered">Perplexity of the folder written; null without text, or when interrupted.</param>
+/// <param name="Folder">Folder written; null when interrupted.</param>
+/// <param name="Work">Folder of plan, checkpoints and adapter.</param>
+internal sealed record RecoveryResult(JsonElement Pruning, JsonElement Training, double? Recovered, string? Folder, string Work)
+{
+    public JsonObject Json()
+    {
+        JsonObject json = JsonNode.Parse(Pruning.GetRawText())!.AsObject();
+        json["perplexity_pruned"] = json["perplexity_after"]?.DeepClone();
+        json["perplexity_after"] = Recovered is { } r ? Numbers.Json(r) : null;
+        json["recovery"] = JsonNode.Parse(Training.GetRawText());
+        json["run"] = Work;
+        json["out"] = Folder;
+        return json;
+    }
+
+    public void Print(IAnsiConsole console)
+    {
+        console.Line($"removed {string.Join(' ', Pruning.GetProperty("removed").EnumerateArray())}: {Numbers.Count(Pruning.GetProperty("parameters_before").GetInt64())} -> {Numbers.Count(Pruning.GetProperty("parameters_after").GetInt64())} parameters");
+        if (Recovered is { } recovered)
+            console.Line($"perplexity {Text("perplexity_before")}, pruned {Text("perplexity_after")}, recovered {Numbers.Significant(recovered)}");
+        console.Line(Training.GetProperty("message").GetString()!);
+        console.Line(Folder is null ? $"the same command goes on; everything so far is in {Work}" : $"written to {Folder}; plan, adapter and checkpoints are in {Work}");
+    }
+
+    private string Text(string member) => Pruning.GetProperty(member) is { ValueKind: JsonValueKind.Number } n ? Numbers.Significant(n.GetDouble()) : "unknown";
+}
+
+internal static class RecoveryPipeline
+{
+    /// <summary>Runs what is left to do.</summary>
+    /// <param name="run">The outer command.</param>
+    /// <param name="prune">`prune` with all its options but --out and --force.</param>
+    /// <param name="train">`tune` or `train` with all its options but model, --run and --out.</param>
+    /// <param name="work">Folder for what lies between.</param>
+    /// <param name="target">Folder to write.</param>
+    /// <param name="force">Whether it may be replaced.</param>
+    /// <param name="evaluate">Text to measure on, or null.</param>
+    /// <param name="protocol">Protocol, or null.</param>
+    public static RecoveryResult Execute(Invocation run, string[] prune, string[] train, string work, string target, bool force, string? evaluate, string? protocol)
+    {
+        string pruned = Path.Combine(work, "pruned"), trained = Path.Combine(work, "trained"), request = Path.Combine(work, "request.json");
+        string wanted = new JsonObject { ["prune"] = Array(prune), ["train"] = Array(train) }.ToJsonString();
+        if (File.Exists(request) && InputFile.Text(request) != wanted)
+            throw new UsageException($"'{work}' belongs to another command ({request} has it). Remove that folder, or choose another --out.");
+        Directory.CreateDirectory(work);
+        OutputFile.Write(request, w => w.Write(wanted));
+
+        JsonElement pruning = Stage(Path.Combine(work, "prune.json"), () => NestedShear.Run(run, [.. prune, "--out", pruned, "--force"]));
+        string trainedJson = Path.Combine(work, "train.json");
+        JsonElement training = File.Exists(trainedJson)
+            ? Read(trainedJson)
+            : NestedShear.Run(run, [train[0], pruned, .. train[1..], "--run", Path.Combine(work, "checkpoints"), "--out", trained, "--force"]);
+        if (training.GetProperty("stop").GetString() == "interrupted")
+            return new RecoveryResult(pruning, training, null, null, work);
+        _ = Stage(trainedJson, () => training);
+
+        string[] finish = train[0] == "tune" ? ["merge", pruned, "--adapter", trained] : ["convert", trained];
+        NestedShear.Run(run, [.. finish, "--out", target, .. force ? ["--force"] : System.Array.Empty<string>()]);
+        double? recovered = null;
+        if (evaluate is not null)
+        {
+            EvaluationText text = EvaluationText.Read(evaluate, protocol);
+            using OpenModel model = ModelFolder.Open(run, target);
+            recovered = PruningRun.Perplexity(run, model, text.Rows(target), text.Protocol);
+        }
+
+        return new RecoveryResult(pruning, training, recovered, target, work);
+    }
+
+    // Does the work unless its result is there.
+    private static JsonElement Stage(string file, Func<JsonElement> work)
+    {
+        if (File.Exists(file))
+            return Read(file);
+        JsonElement result = work();
+        OutputFile.Write(file, w => w.Write(result.GetRawText()));
+        return result;
+    }
+
+    private static JsonElement Read(string file)
+    {
+        using JsonDocument document = JsonDocument.Parse(InputFile.Text(file));
+        return document.RootElement.Clone();
+    }
+
+    private static JsonArray Array(string[] values) => new([.. values.Select(v => (JsonNode?)v)]);
+}

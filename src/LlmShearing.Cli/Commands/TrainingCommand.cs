@@ -1,0 +1,101 @@
+// What `train` and `tune` share: data, settings, the run folder, a dry run, and the result.
+using System.CommandLine;
+
+namespace LlmShearing.Cli;
+
+/// <summary>What one training verb trains; disposing frees it.</summary>
+internal interface ITrainingSubject : IDisposable
+{
+    ITrainable Trainable { get; }
+
+    ITrainingObjective? Objective { get; }
+}
+
+internal abstract class TrainingCommand : ShearCommand
+{
+    private readonly ModelOptions _model = new();
+    private readonly TrainingDataOptions _data = new();
+    private readonly Option<string?> _out = Opt.Text("--out", "FOLDER", "Where the result goes; it must not exist, unless --force.");
+    private readonly Option<bool> _force = Opt.Flag("--force", "Replace --out when it exists.");
+    private readonly Option<bool> _best = Opt.Flag("--export-best", "Write the weights of the best evaluation instead of the last ones. Needs --held-out.");
+
+    protected TrainingCommand(Surroundings surroundings, TrainingOptions training, string name, string description, params string[] examples)
+        : base(surroundings, name, description, examples)
+    {
+        Training = training;
+    }
+
+    protected TrainingOptions Training { get; }
+
+    protected void AddTrainingOptions(params Option[] own)
+    {
+        Arguments.Add(_model.Folder);
+        AddOptions(_out, _force, _best);
+        AddOptions(_data.All);
+        AddOptions(own);
+        AddOptions(Training.All);
+        AddConfigOption();
+        AddCommonOptions();
+    }
+
+    /// <summary>Loads the model and makes ready what is trained. Options are checked before by <see cref="Check"/>.</summary>
+    protected abstract ITrainingSubject Open(Invocation run, string model);
+
+    /// <summary>Checks the verb's own options before anything is loaded.</summary>
+    protected virtual void Check(Invocation run)
+    {
+    }
+
+    protected sealed override void Execute(Invocation run)
+    {
+        string model = run.Get(_model.Folder);
+        LlamaConfig config = ModelFolder.Config(model);
+        bool dry = run.Get(Training.DryRun);
+        string? target = dry ? null : OutputFolder(run);
+        Check(run);
+        if (!_data.IsGiven(run))
+            throw new UsageException("There is nothing to train on. Give --data with token rows from 'shear tokenize', --file with text, or --instructions.");
+        if (run.Get(_best) && run.Get(_data.HeldOut) is null)
+            throw new UsageException("--export-best needs --held-out, which says what is best.");
+        int micro = Training.Micro(run);
+        _ = Training.Accumulation(run);
+        using TrainingInput input = _data.Open(run, model, micro, run.Get(Training.Seed)!.Value);
+        long steps = Training.StepsOf(run, input.Data.BatchesPerEpoch, input.RowLength, 1);
+        TrainingRunOptions options = Training.Read(run, steps, input.HeldOut.Count > 0);
+        run.Note(TrainingReport.Settings(config, options, input, micro));
+        using ITrainingSubject subject = Open(run, model);
+        if (dry)
+        {
+            //TrainingEstimateReport estimate = DryRun.Measure(run, subject, input, options, micro);
+            //run.Result(estimate.Json, estimate.Print);
+            return;
+        }
+
+        string folder = run.Get(Training.Run) ?? Path.TrimEndingDirectorySeparator(target!) + ".run";
+        long start = run.Surroundings.Time.GetTimestamp();
+        TrainingResult result = new Trainer(timeProvider: run.Surroundings.Time).Run(
+            subject.Trainable, input.Data, options, folder, input.HeldOut, subject.Objective, run.Get(Training.AllowChange), run.Progress, run.Cancellation);
+        foreach (string warning in result.Warnings)
+            run.Note(warning);
+        bool finished = result.Stop != TrainingStop.Interrupted;
+        if (finished)
+        {
+            if (run.Get(_best))
+                TrainingCheckpoint.Best(folder).LoadWeights(subject.Trainable);
+            subject.Trainable.Export(target!, run.Get(_force), CancellationToken.None);
+        }
+
+        double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
+        TrainingReport report = new(result, folder, finished ? target : null, seconds);
+        run.Result(report.Json, report.Print);
+    }
+
+    /// <summary>Type of the weights while training.</summary>
+    protected TorchSharp.torch.ScalarType ComputeType(Invocation run) => DtypeNames.Parse(run.Get(Training.Compute) ?? DtypeNames.All[0]);
+
+    private string OutputFolder(Invocation run)
+    {
+        string folder = run.Get(_out) ?? throw new UsageException("Nothing says where the result goes. Give --out FOLDER.");
+        return OutputFile.NewFolder(folder, run.Get(_force));
+    }
+}

@@ -1,0 +1,55 @@
+// Instruction data: records with answers, a template, and which tokens are learned.
+using System.CommandLine;
+using LlmShearing.Data;
+using LlmShearing.Tokenizers;
+
+namespace LlmShearing.Cli;
+
+internal sealed class InstructionOptions
+{
+    public Option<string?> Records { get; } = Opt.Text("--instructions", "FILE", "Instructions with answers to train on instead: Alpaca, {input, output}, ShareGPT or messages; JSON or JSON Lines.");
+
+    public Option<string?> Template { get; } = Opt.Choice("--template", "How a record becomes text. [default: alpaca-lora]", [.. InstructionTemplates.All.Select(t => t.Name)]);
+
+    public Option<int?> Cutoff { get; } = Opt.Int("--cutoff", "N", "Tokens after which an instruction sample is cut off.", 2, 256);
+
+    public Option<bool> LearnPrompts { get; } = Opt.Flag("--train-on-inputs", "Learn the prompts, too, not only the answers.");
+
+    public Option<string?> Labels { get; } = Opt.Choice("--labels", "How the learned tokens are found: piece by piece, or by the count of the prompt's tokens as the papers' code does. [default: segments]", "segments", "prompt-length", "fastchat");
+
+    public Option<string?> Packing { get; } = Opt.Choice("--packing", "Put several samples into a row of --cutoff tokens; they do not see each other. [default: none]", "none", "bfd", "bfd-split", "wrapped");
+
+    public Option[] All => [Records, Template, Cutoff, LearnPrompts, Labels, Packing];
+
+    public bool IsGiven(Invocation run) =>
+        run.Get(Records) is not null || (All.FirstOrDefault(run.IsGiven) is { } option ? throw new UsageException($"{option.Name} needs --instructions.") : false);
+
+    /// <summary>Reads, tokenises and batches the records; <paramref name="micro"/> samples a micro-batch.</summary>
+    public InstructionBatches Open(Invocation run, string model, int micro, int seed, out int longest)
+    {
+        string path = run.Get(Records)!;
+        ITokenizer tokenizer = TokenizerLoader.Load(model);
+        var encoder = new InstructionTokenizer(tokenizer, InstructionTemplates.Get(run.Get(Template) ?? InstructionTemplates.AlpacaLora.Name), new InstructionTokenizerOptions
+        {
+            MaxLength = run.Get(Cutoff)!.Value,
+            LearnPrompts = run.Get(LearnPrompts),
+            Labels = run.Get(Labels) switch { "prompt-length" => LabelRule.PromptLength, "fastchat" => LabelRule.FastChat, _ => LabelRule.Segments },
+        });
+        InstructionSamples samples = encoder.EncodeAll(InstructionFile.Read(path), run.Progress, run.Cancellation);
+        if (samples.NothingLearned > 0)
+            run.Note($"{samples.NothingLearned} of {samples.Records} records have nothing to learn and were left out");
+        if (samples.Samples.Count == 0)
+            throw new UsageException($"{path}: none of its {samples.Records} records has anything to learn within {run.Get(Cutoff)} tokens.");
+        PaddingToken padding = PaddingToken.Of(tokenizer);
+        run.Note($"padding: id {padding.Id} ({padding.Reason})");
+        longest = samples.Samples.Max(s => s.Length);
+        return new InstructionBatches(samples.Samples, new InstructionBatchesOptions
+        {
+            BatchSize = micro,
+            Seed = seed,
+            RowLength = run.Get(Cutoff)!.Value,
+            Packing = run.Get(Packing) switch { "bfd" => PackingStrategy.BestFit, "bfd-split" => PackingStrategy.BestFitSplit, "wrapped" => PackingStrategy.Wrapped, _ => null },
+            Collator = new CollatorOptions { PadId = padding.Id, MultipleOf = 8 },
+        });
+    }
+}

@@ -1,0 +1,118 @@
+// Data to train on: token shards by domain, or text on the spot; and held-out rows by domain.
+using System.CommandLine;
+using System.Globalization;
+using LlmShearing.Data;
+using LlmShearing.Tokenizers;
+
+namespace LlmShearing.Cli;
+
+internal sealed class TrainingDataOptions
+{
+    public Option<string?> Data { get; } = Opt.Text("--data", "FOLDER", "Token rows from 'shear tokenize', one subfolder a domain.");
+
+    public Option<string[]> Files { get; } = Opt.Texts("--file", "FILE", "Text to train on instead: plain text or JSON Lines, tokenised in memory as one domain. May be repeated.");
+
+    public Option<int?> Length { get; } = Opt.Int("--length", "L", "Tokens of a row made from --file.", 2, 256);
+
+    public Option<string?> Proportions { get; } = Opt.Text("--proportions", "A=0.7,B=0.3", "Share of each domain. [default: as many as each domain has rows]");
+
+    public Option<string?> Mixing { get; } = Opt.Choice("--mixing", "How domains take turns: evenly spread, or drawn at random. [default: fixed]", FixedDomainSampler.Name, RandomDomainSampler.Name);
+
+    public Option<string?> Exhaustion { get; } = Opt.Choice("--when-used-up", "What happens when a domain has no more rows. [default: repeat]", "repeat", "stop", "error");
+
+    public Option<string?> HeldOut { get; } = Opt.Text("--held-out", "FOLDER", "Token rows to evaluate on, one subfolder a domain.");
+
+    public Option<long?> HeldOutRows { get; } = Opt.Long("--held-out-rows", "N", "Rows of each domain to evaluate on. [default: 32]", 1);
+
+    public InstructionOptions Instructions { get; } = new();
+
+    public Option[] All => [.. Instructions.All, Data, Files, Length, Proportions, Mixing, Exhaustion, HeldOut, HeldOutRows];
+
+    public bool IsGiven(Invocation run) => Instructions.IsGiven(run) || run.Get(Data) is not null || run.Get(Files) is { Length: > 0 };
+
+    /// <summary>Opens the data; <paramref name="micro"/> rows a micro-batch.</summary>
+    public TrainingInput Open(Invocation run, string model, int micro, int seed)
+    {
+        bool instructions = Instructions.IsGiven(run);
+        if ((run.Get(Data) is not null ? 1 : 0) + (run.Get(Files) is { Length: > 0 } ? 1 : 0) + (instructions ? 1 : 0) > 1)
+            throw new UsageException("Give only one of --data, --file and --instructions.");
+        var owned = new List<IDisposable>();
+        try
+        {
+            if (instructions)
+            {
+                InstructionBatches records = Instructions.Open(run, model, micro, seed, out int longest);
+                return new TrainingInput(new PrefetchedData(records), longest, OpenHeldOut(run, micro, owned), owned);
+            }
+
+            int vocabulary = ModelFolder.Config(model).Shape.VocabSize;
+            IReadOnlyList<ITokenRows> domains = run.Get(Data) is { } folder ? TokenRows.OpenDomains(folder) : [FromText(run, model)];
+            owned.AddRange(domains);
+            IReadOnlyList<EvaluationSet> heldOut = OpenHeldOut(run, micro, owned);
+            var options = new FixedDomainSamplerOptions { Seed = seed, Proportions = Shares(run, domains) };
+            IDomainSampler sampler = run.Get(Mixing) == RandomDomainSampler.Name ? new RandomDomainSampler(options) : new FixedDomainSampler(options);
+            var batches = new DomainBatches([.. domains.Select(d => new TokenDomain(d.Name, d))], sampler, new DomainBatchesOptions
+            {
+                BatchSize = micro,
+                Seed = seed,
+                VocabularySize = vocabulary,
+                Exhaustion = run.Get(Exhaustion) switch { "stop" => ExhaustionPolicy.Stop, "error" => ExhaustionPolicy.Error, _ => ExhaustionPolicy.NextEpoch },
+            });
+            return new TrainingInput(new PrefetchedData(batches), batches.SequenceLength, heldOut, owned);
+        }
+        catch
+        {
+            owned.ForEach(o => o.Dispose());
+            throw;
+        }
+    }
+
+    private IReadOnlyList<EvaluationSet> OpenHeldOut(Invocation run, int micro, List<IDisposable> owned)
+    {
+        if (run.Get(HeldOut) is not { } folder)
+            return [];
+        IReadOnlyList<ITokenRows> rows = TokenRows.OpenDomains(folder);
+        owned.AddRange(rows);
+        return [.. rows.Select(r => new EvaluationSet(r.Name, EvaluationRows.Batches(new TokenDomain(r.Name, r), micro, Math.Min(run.Get(HeldOutRows) ?? 32, r.Count))))];
+    }
+
+    private MemoryTokenRows FromText(Invocation run, string model)
+    {
+        ITokenizer tokenizer = TokenizerLoader.Load(model);
+        int length = run.Get(Length)!.Value;
+        var ids = new List<int>();
+        foreach (string path in run.Get(Files)!)
+            foreach (string record in TextFile.Read(path, null).Records)
+            {
+                ids.AddRange(tokenizer.Encode(record, addSpecialTokens: true));
+                if (tokenizer.EosTokenId is { } end)
+                    ids.Add(end);
+            }
+
+        int[][] rows = [.. ids.Chunk(length).Where(r => r.Length == length)];
+        return rows.Length > 0
+            ? new MemoryTokenRows("text", rows)
+            : throw new UsageException($"The text has {ids.Count} tokens, less than one row of {length}. Give more text or a smaller --length.");
+    }
+
+    private Dictionary<string, double> Shares(Invocation run, IReadOnlyList<ITokenRows> domains)
+    {
+        if (run.Get(Proportions) is not { } text)
+        {
+            double all = domains.Sum(d => (double)d.Count);
+            return all > 0 ? domains.ToDictionary(d => d.Name, d => d.Count / all, StringComparer.Ordinal) : throw new UsageException("The data have no rows.");
+        }
+
+        var shares = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (string part in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] pair = part.Split('=', 2, StringSplitOptions.TrimEntries);
+            if (pair.Length != 2 || !double.TryParse(pair[1], NumberStyles.Float, CultureInfo.InvariantCulture, out double share))
+                throw new UsageException($"--proportions: '{part}' is not NAME=SHARE, for example wiki=0.2.");
+            if (!shares.TryAdd(pair[0], share))
+                throw new UsageException($"--proportions names '{pair[0]}' twice.");
+        }
+
+        return shares;
+    }
+}
