@@ -19,6 +19,8 @@ public sealed class LoraAttachment : IDisposable
     /// <summary>Attaches. Values are taken over: A [r, in] and B [out, r], float32 on the CPU; full weights where the function gives any.</summary>
     internal LoraAttachment(LlamaModel model, LoraOptions options, LoraLayout layout, Func<LoraTarget, (Tensor A, Tensor B)> factors, Func<LlamaTensor, Tensor>? savedValue = null)
     {
+        if (model.SharesWeights && layout.Saved.Length > 0)
+            throw new LoraException($"ModulesToSave asks for training '{layout.Saved[0].Name}' in full, but this model shares its weights with another. Leave it out, or cut the model with ModelSurgery.");
         (Model, Options, _layout, _dropout) = (model, options, layout, new LoraDropout(options.Dropout));
         try
         {
@@ -92,12 +94,14 @@ public sealed class LoraAttachment : IDisposable
     /// <summary>Adds every update to its weight, computed in float32 and rounded once to the weight's type, and detaches the adapters.</summary>
     /// <param name="safe">As PEFT's safe_merge: the update is rounded to the weight's type first and added in that type, which differs in 16 bits. Default false.</param>
     /// <exception cref="InvalidOperationException">The updates were merged already.</exception>
-    /// <exception cref="LoraException">A merged weight would hold a value that is not finite; no weight is changed then.</exception>
+    /// <exception cref="LoraException">The model shares its weights with another, or a merged weight would hold a value that is not finite; no weight is changed then.</exception>
     public void Merge(bool safe = false)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsMerged)
             throw new InvalidOperationException("These adapters were merged already.");
+        if (Model.SharesWeights)
+            throw new LoraException("This model shares its weights with another, which merging would change too. Save the adapters, cut the model with ModelSurgery, and load and merge them there.");
         using IDisposable noGrad = no_grad();
         foreach (LoraTap tap in _taps)
             foreach ((_, Tensor merged) in LoraArithmetic.Merge(tap, safe))

@@ -42,6 +42,27 @@ public sealed class LlamaBlock : nn.Module
         RegisterComponents();
     }
 
+    /// <summary>A block with the weights of another, as block <paramref name="layer"/> of a model in which a sub-block may be absent.</summary>
+    internal LlamaBlock(LlamaConfig config, int layer, LlamaBlock shared)
+        : base(nameof(LlamaBlock))
+    {
+        LayerShape sizes = config.Shape.Layers[layer];
+        _layer = layer;
+        if (sizes.HasAttention)
+        {
+            input_layernorm = new RmsNorm(shared.input_layernorm!);
+            self_attn = new LlamaAttention(config, layer, shared.self_attn!);
+        }
+
+        if (sizes.HasMlp)
+        {
+            post_attention_layernorm = new RmsNorm(shared.post_attention_layernorm!);
+            mlp = new LlamaMlp(shared.mlp!);
+        }
+
+        RegisterComponents();
+    }
+
     /// <summary>Index of the block in its model.</summary>
     public int Layer => _layer;
 
@@ -115,6 +136,18 @@ public sealed class LlamaAttention : nn.Module
         RegisterComponents();
     }
 
+    /// <summary>Attention with the weights of another, as that of block <paramref name="layer"/>.</summary>
+    internal LlamaAttention(LlamaConfig config, int layer, LlamaAttention shared)
+        : base(nameof(LlamaAttention))
+    {
+        (_layer, _headDim, _sizes, _window) = (layer, shared._headDim, shared._sizes, config.SlidingWindow(layer));
+        q_proj = new Projection(shared.q_proj);
+        k_proj = new Projection(shared.k_proj);
+        v_proj = new Projection(shared.v_proj);
+        o_proj = new Projection(shared.o_proj);
+        RegisterComponents();
+    }
+
     internal void MoveTo(LlamaConfig config, int layer) => (_layer, _window) = (layer, config.SlidingWindow(layer));
 
     internal Tensor forward(Tensor x, LlamaPass pass)
@@ -172,6 +205,16 @@ public sealed class LlamaMlp : nn.Module
         gate_proj = new Projection(intermediate, shape.HiddenSize, shape.MlpBias, dtype, device);
         up_proj = new Projection(intermediate, shape.HiddenSize, shape.MlpBias, dtype, device);
         down_proj = new Projection(shape.HiddenSize, intermediate, shape.MlpBias, dtype, device);
+        RegisterComponents();
+    }
+
+    /// <summary>A feed-forward sub-block with the weights of another.</summary>
+    internal LlamaMlp(LlamaMlp shared)
+        : base(nameof(LlamaMlp))
+    {
+        gate_proj = new Projection(shared.gate_proj);
+        up_proj = new Projection(shared.up_proj);
+        down_proj = new Projection(shared.down_proj);
         RegisterComponents();
     }
 

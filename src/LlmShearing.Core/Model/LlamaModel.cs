@@ -139,6 +139,15 @@ public sealed class LlamaEmbedding : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>An embedding with the weight of another.</summary>
+    internal LlamaEmbedding(LlamaEmbedding shared)
+        : base(nameof(LlamaEmbedding))
+    {
+        weight = Weights.Share(shared.weight);
+        _padding = shared._padding;
+        RegisterComponents();
+    }
+
     /// <summary>Id whose row receives no gradient from the input side, or null.</summary>
     internal long? Padding => _padding;
 

@@ -25,6 +25,17 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>A projection with the weights of another, but a tap of its own.</summary>
+    internal Projection(Projection shared)
+        : base(nameof(Projection))
+    {
+        weight = Weights.Share(shared.weight);
+        bias = shared.bias is null ? null : Weights.Share(shared.bias);
+        OutFeatures = shared.OutFeatures;
+        InFeatures = shared.InFeatures;
+        RegisterComponents();
+    }
+
     /// <summary>Length of the input.</summary>
     public long InFeatures { get; }
 

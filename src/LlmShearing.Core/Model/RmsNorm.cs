@@ -21,6 +21,15 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>A norm with the weight of another.</summary>
+    internal RmsNorm(RmsNorm shared)
+        : base(nameof(RmsNorm))
+    {
+        weight = Weights.Share(shared.weight);
+        _eps = shared._eps;
+        RegisterComponents();
+    }
+
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => Gated(input, null);
 

@@ -17,4 +17,7 @@ internal static class Weights
         parameter.DetachFromDisposeScope();
         return parameter;
     }
+
+    /// <summary>A parameter of its own on the memory of another; disposing one leaves the other. It does not require gradients.</summary>
+    public static Parameter Share(Parameter other) => Own(other.detach());
 }

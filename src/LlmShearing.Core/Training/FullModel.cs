@@ -11,9 +11,12 @@ public sealed class FullModel : ITrainable, IDisposable
     /// <summary>Makes all weights of the model require gradients.</summary>
     /// <param name="model">The model; must be resident. Convert it to its device and dtype first.</param>
     /// <param name="writer">How <see cref="Export"/> writes, for example from which folder the tokenizer is carried over; null = defaults.</param>
+    /// <exception cref="TrainingException">The model shares its weights with another.</exception>
     public FullModel(LlamaModel model, LlamaCheckpointWriterOptions? writer = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        if (model.SharesWeights)
+            throw new TrainingException("This model shares its weights with another, which training would change too. Cut the model with ModelSurgery, or train adapters.");
         (Model, _writer) = (model, writer ?? new LlamaCheckpointWriterOptions());
         foreach ((_, var weight) in model.NamedWeights())
             weight.requires_grad = true;

@@ -1,0 +1,146 @@
+// A teacher runs once over every micro-batch, without a graph. Of its results only states are kept, at scored positions: those before the output projection, from
+// which logits are made a slice at a time beside the student's, and those of paired blocks.
+using static TorchSharp.torch;
+
+namespace LlmShearing;
+
+/// <summary>
+/// Distillation (Hinton et al., arXiv 1503.02531) as a training objective. Sums of losses: "lm" cross entropy, "kd" loss on logits, "hidden" mean loss of the paired blocks,
+/// all without weights, and "loss" with them. All losses are taken at scored positions, in float32.
+/// </summary>
+public sealed class DistillationObjective : ITrainingObjective
+{
+    private readonly ILlamaSource _teacher;
+    private readonly DistillationOptions _options;
+
+    /// <summary>Creates the objective.</summary>
+    /// <param name="teacher">
+    /// The teacher, resident or streamed; stays the caller's. It must not be the model that is trained; for a student of fewer blocks the two may share
+    /// their weights (<see cref="LlamaModel.ShareBlocks"/>), a narrower student needs a copy of its own.
+    /// </param>
+    /// <param name="options">Options; null = defaults.</param>
+    /// <exception cref="TrainingException">An option is out of range, or names a block that the teacher does not have.</exception>
+    public DistillationObjective(ILlamaSource teacher, DistillationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(teacher);
+        (_teacher, _options) = (teacher, options ?? new DistillationOptions());
+        _options.EnsureValid();
+        int blocks = teacher.Config.Shape.Layers.Length;
+        foreach (BlockPair pair in _options.Blocks)
+            if (pair.Teacher < 0 || pair.Teacher >= blocks || pair.Student < 0)
+                throw new TrainingException($"Block {pair.Student} of the student is paired with block {pair.Teacher} of the teacher, which has blocks 0 to {blocks - 1}.");
+    }
+
+    /// <inheritdoc/>
+    public IMicroBatchObjective Begin(TrainingBatch batch, Tensor ids, Tensor scored)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(ids);
+        ArgumentNullException.ThrowIfNull(scored);
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        bool states = _options.StateWeight > 0;
+        HashSet<int> wanted = [.. states ? _options.Blocks.Select(b => b.Teacher) : []];
+        var kept = new Dictionary<int, Tensor>();
+        Tensor positions = scored.to(_teacher.Device);                                                   // [N]
+        LlamaPass pass = LlamaPass.Begin(
+            _teacher.Config, batch.Tokens.BatchSize, batch.Tokens.SequenceLength, MicroBatchPass.ForwardOptionsOf(batch, null), _teacher.Dtype, _teacher.Device);
+        Tensor x = _teacher.Embed(ids.to(_teacher.Device), pass);                                        // [B, T, H]
+        int last = _options.LogitWeight > 0 ? _teacher.Config.Shape.Layers.Length - 1 : wanted.DefaultIfEmpty(-1).Max();
+        for (int layer = 0; layer <= last; layer++)
+        {
+            using BlockLease lease = _teacher.AcquireBlock(layer);
+            Tensor next = lease.Block.forward(x, pass);
+            x.Dispose();
+            x = next;
+            if (wanted.Contains(layer))
+                kept[layer] = At(x, positions);                                                          // [N, H]
+        }
+
+        Tensor? normed = _options.LogitWeight > 0 ? _teacher.FinalNorm(At(x, positions), pass) : null;   // [N, H]
+        Tensor own = scored.alias();
+        foreach (Tensor tensor in kept.Values.Append(own).Concat(normed is null ? [] : [normed]))
+            tensor.DetachFromDisposeScope();
+        return new MicroBatch(_teacher, _options, normed, kept, own);
+    }
+
+    // [B, T, H] -> [N, H]
+    private static Tensor At(Tensor states, Tensor positions) => states.reshape(-1, states.shape[2]).index_select(0, positions);
+
+    private sealed class MicroBatch(ILlamaSource teacher, DistillationOptions options, Tensor? normed, Dictionary<int, Tensor> states, Tensor scored) : IMicroBatchObjective
+    {
+        // Logits that are worked on at once, as in CrossEntropy.
+        private const long ElementsAtOnce = 256 << 10;
+
+        private readonly Dictionary<int, int> _teacherOf = options.StateWeight > 0 ? options.Blocks.ToDictionary(b => b.Student, b => b.Teacher) : [];
+
+        public bool Wants(int layer) => _teacherOf.ContainsKey(layer);
+
+        public Tensor AtLogits(Tensor logits, Tensor targets, long first, double scale, LossSums losses)
+        {
+            using var scope = NewDisposeScope();
+            long n = logits.shape[0], vocabulary = logits.shape[1], rows = Math.Max(1, ElementsAtOnce / vocabulary);
+            Tensor? goal = normed is null ? null : teacher.Logits(normed.narrow(0, first, n)).to(ScalarType.Float32).to(logits.device);   // [n, V]
+            if (goal is not null && goal.shape[1] != vocabulary)
+                throw new TrainingException($"The teacher '{teacher.Name}' has {goal.shape[1]} tokens in its vocabulary, the student {vocabulary}. Distillation of logits needs the same vocabulary.");
+            double lm = 0, kd = 0;
+            for (long start = 0; start < n; start += rows)
+            {
+                using var inner = NewDisposeScope();
+                long count = Math.Min(rows, n - start);
+                Tensor slice = logits.narrow(0, start, count), target = targets.narrow(0, start, count);  // [c, V], [c]
+                Tensor? gradient = null;
+                if (goal is not null)
+                {
+                    (Tensor distances, gradient) = options.Logits.Compute(slice, goal.narrow(0, start, count));
+                    kd += distances.sum(ScalarType.Float64).item<double>();
+                    gradient.mul_(options.LogitWeight * scale);
+                }
+
+                lm += LanguageModelling(slice, target, scale);
+                if (gradient is not null)
+                    slice.add_(gradient);
+            }
+
+            losses.Add("lm", lm);
+            if (goal is not null)
+                losses.Add("kd", kd);
+            losses.Add("loss", (options.LmWeight * lm) + (options.LogitWeight * kd));
+            return logits;
+        }
+
+        public Tensor? AtBlock(int layer, Tensor hidden, double scale, LossSums losses)
+        {
+            using var scope = NewDisposeScope();
+            Tensor goal = states[_teacherOf[layer]].to(hidden.device);                                   // [N, H]
+            long[] shape = hidden.shape;
+            if (goal.shape[1] != shape[2])
+                throw new TrainingException($"Hidden states of the teacher '{teacher.Name}' have {goal.shape[1]} channels, those of the student {shape[2]}. States can be compared only when the width is the same.");
+            (Tensor distances, Tensor gradient) = StateLoss.Compute(At(hidden, scored), goal, options.States);
+            double sum = distances.sum(ScalarType.Float64).item<double>() / _teacherOf.Count;
+            losses.Add("hidden", sum);
+            losses.Add("loss", options.StateWeight * sum);
+            Tensor result = zeros([shape[0] * shape[1], shape[2]], dtype: ScalarType.Float32, device: hidden.device);
+            result.index_copy_(0, scored, gradient.mul_(options.StateWeight * scale / _teacherOf.Count));
+            return result.view(shape).MoveToOuterDisposeScope();
+        }
+
+        public void Dispose()
+        {
+            normed?.Dispose();
+            scored.Dispose();
+            foreach (Tensor state in states.Values)
+                state.Dispose();
+        }
+
+        // Sum of the cross entropy; the logits become its weighted gradient.
+        private double LanguageModelling(Tensor logits, Tensor targets, double scale)
+        {
+            if (options.LmWeight > 0)
+                return CrossEntropy.InPlace(logits, targets, options.LmWeight * scale);
+            double sum = -logits.log_softmax(-1).gather(1, targets.unsqueeze(1)).sum(ScalarType.Float64).item<double>();
+            logits.zero_();
+            return sum;
+        }
+    }
+}
