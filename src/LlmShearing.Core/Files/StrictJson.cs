@@ -105,6 +105,25 @@ internal sealed class StrictJson
     /// <summary>How many entries an array member has.</summary>
     public int Count(string name, int maxCount) => Elements(name, maxCount).Length;
 
+    public string[] Texts(string name, int maxCount) =>
+        [.. Elements(name, maxCount).Select((e, i) => e.ValueKind == JsonValueKind.String ? e.GetString()! : throw Error($"{name}[{i}]", $"expected text, found {Kind(e)}"))];
+
+    /// <summary>Whole numbers from 0, or null.</summary>
+    public long?[] LongsOrNull(string name, int maxCount) =>
+        [.. Elements(name, maxCount).Select((e, i) => e.ValueKind == JsonValueKind.Null ? null
+            : e.ValueKind == JsonValueKind.Number && e.TryGetInt64(out long n) && n >= 0 ? (long?)n
+            : throw Error($"{name}[{i}]", $"expected a whole number from 0 or null, found {Kind(e)}"))];
+
+    /// <summary>An object member whose members are all text.</summary>
+    public Dictionary<string, string> TextMap(string name)
+    {
+        var map = new Dictionary<string, string>(StringComparer.Ordinal);
+        StrictJson inner = Object(name);
+        foreach (JsonProperty member in inner._element.EnumerateObject())
+            map[member.Name] = inner.Text(member.Name);
+        return map;
+    }
+
     /// <summary>An object member as it is, for members that are passed on or compared as a whole.</summary>
     public JsonObject Node(string name) =>
         Required(name) is { ValueKind: JsonValueKind.Object } value ? JsonObject.Create(value.Clone())! : throw Error(name, $"expected an object, found {Kind(Required(name))}");

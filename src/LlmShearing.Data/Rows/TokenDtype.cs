@@ -1,17 +1,35 @@
 // How ids lie in files: little-endian integers of several widths.
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 
 namespace LlmShearing.Data;
 
-internal enum TokenDtype
+/// <summary>Type of the ids in a file; all little-endian.</summary>
+[SuppressMessage("Naming", "CA1720", Justification = "The values are types.")]
+public enum TokenDtype
 {
+    /// <summary>One byte, unsigned.</summary>
     UInt8,
+
+    /// <summary>One byte, signed.</summary>
     Int8,
+
+    /// <summary>Two bytes, unsigned: vocabularies of up to 65536 ids.</summary>
     UInt16,
+
+    /// <summary>Two bytes, signed.</summary>
     Int16,
+
+    /// <summary>Four bytes, unsigned.</summary>
     UInt32,
+
+    /// <summary>Four bytes, signed.</summary>
     Int32,
+
+    /// <summary>Eight bytes, unsigned.</summary>
     UInt64,
+
+    /// <summary>Eight bytes, signed.</summary>
     Int64,
 }
 
@@ -57,4 +75,16 @@ internal static class TokenDtypes
         TokenDtype.Int32 => BinaryPrimitives.ReadInt32LittleEndian(source[(4 * index)..]),
         _ => BinaryPrimitives.ReadInt64LittleEndian(source[(8 * index)..]),
     };
+
+    /// <summary>The inverse of <see cref="Widen"/> for the types that rows are written in.</summary>
+    public static void Narrow(this TokenDtype dtype, ReadOnlySpan<int> ids, Span<byte> destination)
+    {
+        for (int i = 0; i < ids.Length; i++)
+        {
+            if (dtype == TokenDtype.UInt16)
+                BinaryPrimitives.WriteUInt16LittleEndian(destination[(2 * i)..], (ushort)ids[i]);
+            else
+                BinaryPrimitives.WriteInt32LittleEndian(destination[(4 * i)..], ids[i]);
+        }
+    }
 }

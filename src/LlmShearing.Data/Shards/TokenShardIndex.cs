@@ -20,6 +20,10 @@ internal sealed record TokenShardIndex(string Domain, int RowLength, int Vocabul
 
     public long Rows => Shards.Sum(s => s.Rows);
 
+    /// <summary>Whether a file is such an index, as against that of another format.</summary>
+    public static bool IsOne(string path) =>
+        StrictJson.ReadFile(path, MaxBytes, (message, cause) => new TokenDataException(message, cause), json => json.Has("format"));
+
     public static TokenShardIndex Load(string path) =>
         StrictJson.ReadFile(path, MaxBytes, (message, cause) => new TokenDataException(message, cause), Read);
 

@@ -1,5 +1,4 @@
 // Writes one shard file: rows of equal length, the header last, under a temporary name until complete.
-using System.Buffers.Binary;
 using System.Security.Cryptography;
 
 namespace LlmShearing.Data;
@@ -101,15 +100,9 @@ public sealed class TokenShardWriter : IDisposable
         if (ids.Length != _header.RowLength)
             throw new TokenDataException($"{_path}, row {Rows}: {ids.Length} ids; every row of this shard has {_header.RowLength}.");
         for (int i = 0; i < ids.Length; i++)
-        {
             if ((uint)ids[i] >= (uint)_header.VocabularySize)
                 throw new TokenDataException($"{_path}, row {Rows}, token {i}: id {ids[i]} is not below the vocabulary size {_header.VocabularySize}.");
-            if (_header.Dtype == TokenDtype.UInt16)
-                BinaryPrimitives.WriteUInt16LittleEndian(_row.AsSpan(2 * i), (ushort)ids[i]);
-            else
-                BinaryPrimitives.WriteInt32LittleEndian(_row.AsSpan(4 * i), ids[i]);
-        }
-
+        _header.Dtype.Narrow(ids, _row);
         _stream.Write(_row);
         _hash.AppendData(_row);
         Rows++;
