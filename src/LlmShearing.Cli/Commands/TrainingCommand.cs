@@ -66,8 +66,8 @@ internal abstract class TrainingCommand : ShearCommand
         using ITrainingSubject subject = Open(run, model);
         if (dry)
         {
-            //TrainingEstimateReport estimate = DryRun.Measure(run, subject, input, options, micro);
-            //run.Result(estimate.Json, estimate.Print);
+            TrainingEstimateReport estimate = DryRun.Measure(run, subject, input, options, micro);
+            run.Result(estimate.Json, estimate.Print);
             return;
         }
 
