@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace LlmShearing.Samples;
 
 /// <summary>Prunes, recovers and evaluates in the background of a host, then ends the application.</summary>
-internal sealed class RecoveryService(
+internal sealed partial class RecoveryService(
     ShearingPlanner planner,
     LlamaPruner pruner,
     Trainer trainer,
@@ -33,7 +33,7 @@ internal sealed class RecoveryService(
         int[][] heldOut = [.. rows.Where((_, i) => i % 10 == 9)], training = [.. rows.Where((_, i) => i % 10 != 9)];
 
         // <snippet>
-        using LlamaModel model = LlamaModel.Load(o.Model);
+        using LlamaModel model = LlamaModel.Load(o.Model, cancellationToken: stopping);
         double before = pruner.Evaluate(model, plan: null, heldOut, cancellationToken: stopping).Perplexity;
         PruningPlan plan = planner.CreatePlan(model, TokenBatch.Batches([.. training.Take(10)], batchSize: 10), cancellationToken: stopping);
         using LlamaModel smaller = pruner.Apply(model, plan, cancellationToken: stopping);
@@ -54,18 +54,21 @@ internal sealed class RecoveryService(
 
         adapters.Merge();
         double recovered = pruner.Evaluate(smaller, plan: null, heldOut, cancellationToken: stopping).Perplexity;
-        smaller.Save(Path.Combine(o.Output, "model"), options: new LlamaCheckpointWriterOptions { Overwrite = true, AuxiliaryFilesFrom = o.Model });
+        smaller.Save(Path.Combine(o.Output, "model"), options: new LlamaCheckpointWriterOptions { Overwrite = true, AuxiliaryFilesFrom = o.Model }, cancellationToken: stopping);
         // </snippet>
 
         Console.WriteLine($"removed blocks {plan.RemovedBlocks}: perplexity {before:F1}, pruned {pruned:F1}, recovered {recovered:F1}");
     }
 
+    [LoggerMessage(LogLevel.Information, "{Stage}: {Completed} of {Total} {Unit} {Detail}")]
+    private static partial void LogProgress(ILogger logger, string stage, long completed, long total, string unit, string? detail);
+
     private sealed class ProgressLog(ILogger logger) : IProgress<ShearingProgress>
     {
         public void Report(ShearingProgress value)
         {
-            if (logger.IsEnabled(LogLevel.Information) && value.Completed % 10 == 0)
-                logger.LogInformation("{Stage}: {Completed} of {Total} {Unit}", value.Stage, value.Completed, value.Total, value.Unit);
+            if (value.Completed % 10 == 0)
+                LogProgress(logger, value.Stage, value.Completed, value.Total, value.Unit, value.Detail);
         }
     }
 }
