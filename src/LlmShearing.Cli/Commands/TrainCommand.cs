@@ -1,34 +1,43 @@
-// shear train: continued pretraining of all weights.
+// shear train: continued pretraining or instruction tuning of all weights.
 namespace LlmShearing.Cli;
 
 internal sealed class TrainCommand : TrainingCommand
 {
+    private readonly DistillationFlags _distillation = new();
+
     public TrainCommand(Surroundings surroundings)
         : base(
             surroundings,
             new TrainingOptions(rate: "1e-4", schedule: "cosine", warmup: 100, batch: 32, beta2: 0.95),
             "train",
-            "Trains all weights of a model on: continued pretraining. Can be stopped or killed and goes on with the same command.",
+            "Trains all weights of a model: continued pretraining, or instruction tuning. Can be stopped or killed and goes on with the same command.",
             "shear train SMALLER --data tokens/train --held-out tokens/held-out --tokens 1_000_000 --lr 3e-4 --out RECOVERED",
             "shear train SMALLER --file corpus.jsonl --steps 200 --out RECOVERED --dry-run",
-            "shear train SMALLER --config train.json --out RECOVERED") => AddTrainingOptions();
+            "shear train SMALLER --data tokens/train --teacher MODEL --steps 500 --out RECOVERED",
+            "shear train SMALLER --instructions alpaca.json --epochs 2 --out TUNED",
+            "shear train SMALLER --config train.json --out RECOVERED") => AddTrainingOptions(_distillation.All);
 
-    protected override ITrainingSubject Open(Invocation run, string model) => new Subject(
-        LlamaModel.Load(model, ComputeType(run), progress: run.Progress, cancellationToken: run.Cancellation),
-        new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model });
-
-    private sealed class Subject(LlamaModel model, LlamaCheckpointWriterOptions writer) : ITrainingSubject
+    protected override void Check(Invocation run)
     {
-        private readonly FullModel _full = new(model, writer);
+        if (_distillation.IsGiven(run))
+            _ = _distillation.Read(run, _distillation.ReadPlan(run));
+    }
+
+    protected override ITrainingSubject Open(Invocation run, string model) =>
+        new Subject(StudentModel.Load(run, model, ComputeType(run), _distillation, share: false), new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model });
+
+    private sealed class Subject(StudentModel student, LlamaCheckpointWriterOptions writer) : ITrainingSubject
+    {
+        private readonly FullModel _full = new(student.Model, writer);
 
         public ITrainable Trainable => _full;
 
-        public ITrainingObjective? Objective => null;
+        public ITrainingObjective? Objective => student.Objective;
 
         public void Dispose()
         {
             _full.Dispose();
-            model.Dispose();
+            student.Dispose();
         }
     }
 }

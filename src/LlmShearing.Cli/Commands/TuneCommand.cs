@@ -1,4 +1,5 @@
 // shear tune: LoRA adapters on a frozen model.
+using System.CommandLine;
 using LlmShearing.Lora;
 
 namespace LlmShearing.Cli;
@@ -6,6 +7,8 @@ namespace LlmShearing.Cli;
 internal sealed class TuneCommand : TrainingCommand
 {
     private readonly LoraFlags _lora = new();
+    private readonly DistillationFlags _distillation = new();
+    private readonly Option<bool> _share = Opt.Flag("--share-weights", "Keep one copy of the weights in memory for student and teacher; the student must be a plain cut of whole blocks, made by --teacher-plan.");
 
     public TuneCommand(Surroundings surroundings)
         : base(
@@ -14,27 +17,39 @@ internal sealed class TuneCommand : TrainingCommand
             "tune",
             "Trains LoRA adapters on a frozen model, by default as Shortened LLaMA does, and writes them in PEFT's format.",
             "shear tune SMALLER --data tokens/train --held-out tokens/held-out --tokens 1_000_000 --out ADAPTER",
-            "shear merge SMALLER --adapter ADAPTER --out RECOVERED") => AddTrainingOptions(_lora.All);
+            "shear tune SMALLER --data tokens/train --teacher MODEL --teacher-plan plan.json --share-weights --steps 500 --out ADAPTER",
+            "shear merge SMALLER --adapter ADAPTER --out RECOVERED") => AddTrainingOptions([.. _lora.All, .. _distillation.All, _share]);
 
-    protected override ITrainingSubject Open(Invocation run, string model) => new Subject(
-        LlamaModel.Load(model, ComputeType(run), progress: run.Progress, cancellationToken: run.Cancellation),
-        _lora.Read(run, run.Get(Training.Seed)!.Value) with { BaseModel = ModelFolder.Name(model) });
+    protected override void Check(Invocation run)
+    {
+        bool distils = _distillation.IsGiven(run);
+        if (distils)
+            _ = _distillation.Read(run, _distillation.ReadPlan(run));
+        else if (run.Get(_share))
+            throw new UsageException("--share-weights needs --teacher.");
+    }
+
+    protected override ITrainingSubject Open(Invocation run, string model)
+    {
+        LoraOptions options = _lora.Read(run, run.Get(Training.Seed)!.Value) with { BaseModel = ModelFolder.Name(model) };
+        return new Subject(StudentModel.Load(run, model, ComputeType(run), _distillation, run.Get(_share)), options);
+    }
 
     private sealed class Subject : ITrainingSubject
     {
-        private readonly LlamaModel _model;
+        private readonly StudentModel _student;
         private readonly LoraAttachment _adapters;
 
-        public Subject(LlamaModel model, LoraOptions options)
+        public Subject(StudentModel student, LoraOptions options)
         {
-            _model = model;
+            _student = student;
             try
             {
-                _adapters = new LoraAdapter(options).Attach(model);
+                _adapters = new LoraAdapter(options).Attach(student.Model);
             }
             catch
             {
-                model.Dispose();
+                student.Dispose();
                 throw;
             }
 
@@ -43,12 +58,12 @@ internal sealed class TuneCommand : TrainingCommand
 
         public ITrainable Trainable { get; }
 
-        public ITrainingObjective? Objective => null;
+        public ITrainingObjective? Objective => _student.Objective;
 
         public void Dispose()
         {
             _adapters.Dispose();
-            _model.Dispose();
+            _student.Dispose();
         }
     }
 }

@@ -1,5 +1,6 @@
 // A teacher runs once over every micro-batch, without a graph. Of its results only states are kept, at scored positions: those before the output projection, from
 // which logits are made a slice at a time beside the student's, and those of paired blocks.
+using System.Text.Json.Nodes;
 using static TorchSharp.torch;
 
 namespace LlmShearing;
@@ -30,6 +31,23 @@ public sealed class DistillationObjective : ITrainingObjective
             if (pair.Teacher < 0 || pair.Teacher >= blocks || pair.Student < 0)
                 throw new TrainingException($"Block {pair.Student} of the student is paired with block {pair.Teacher} of the teacher, which has blocks 0 to {blocks - 1}.");
     }
+
+    /// <inheritdoc/>
+    public JsonObject Describe() => new()
+    {
+        ["kind"] = "distillation",
+        ["teacher"] = ShapeJson.ToNode(_teacher.Config.Shape),
+        ["lm_weight"] = _options.LmWeight,
+        ["logit_weight"] = _options.LogitWeight,
+        ["divergence"] = _options.Logits.Divergence.ToString(),
+        ["temperature"] = _options.Logits.Temperature,
+        ["squared_temperature"] = _options.Logits.ScaleBySquaredTemperature,
+        ["top_k"] = _options.Logits.TopK,
+        ["top_k_kind"] = _options.Logits.TopKKind.ToString(),
+        ["state_weight"] = _options.StateWeight,
+        ["states"] = _options.States.ToString(),
+        ["blocks"] = new JsonArray([.. _options.Blocks.Select(b => (JsonNode)$"{b.Student}<-{b.Teacher}")]),
+    };
 
     /// <inheritdoc/>
     public IMicroBatchObjective Begin(TrainingBatch batch, Tensor ids, Tensor scored)

@@ -1,0 +1,86 @@
+// The model that is trained, and its teacher when there is one: two models in memory, or one whose blocks the student borrows.
+using static TorchSharp.torch;
+
+namespace LlmShearing.Cli;
+
+/// <param name="Model">The model to train.</param>
+/// <param name="Teacher">The teacher, or null.</param>
+/// <param name="Objective">Distillation, or null.</param>
+internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrainingObjective? Objective) : IDisposable
+{
+    /// <summary>Loads what is needed.</summary>
+    /// <param name="run">The command.</param>
+    /// <param name="folder">Folder of the student.</param>
+    /// <param name="dtype">Type of all weights.</param>
+    /// <param name="flags">Distillation.</param>
+    /// <param name="share">Whether the student borrows the teacher's weights; they must be the same.</param>
+    public static StudentModel Load(Invocation run, string folder, ScalarType dtype, DistillationFlags flags, bool share)
+    {
+        LlamaModel Open(string path) => LlamaModel.Load(path, dtype, progress: run.Progress, cancellationToken: run.Cancellation);
+        if (!flags.IsGiven(run))
+            return new StudentModel(Open(folder), null, null);
+        PruningPlan? plan = flags.ReadPlan(run);
+        DistillationOptions options = flags.Read(run, plan);
+        string teacherFolder = run.Get(flags.Teacher)!;
+        LlamaShape large = ModelFolder.Config(teacherFolder).Shape, small = ModelFolder.Config(folder).Shape;
+        if (large.VocabSize != small.VocabSize)
+            throw new UsageException($"The teacher has {large.VocabSize} tokens in its vocabulary, the student {small.VocabSize}. Distillation needs the same vocabulary.");
+        plan?.EnsureFor(large);
+        if (plan is not null && !plan.Target.Equals(small))
+            throw new UsageException($"The plan of --teacher-plan leaves {plan.Target.Layers.Length} blocks and {Numbers.Count(plan.Target.ParameterCount)} parameters; the student has {small.Layers.Length} and {Numbers.Count(small.ParameterCount)}. Give the plan that made this student.");
+        if (share && plan is null)
+            throw new UsageException("--share-weights needs --teacher-plan.");
+        LlamaModel teacher = Open(teacherFolder);
+        try
+        {
+            LlamaModel student = share ? Borrow(run, teacher, plan!, folder, dtype) : Open(folder);
+            try
+            {
+                return new StudentModel(student, teacher, new DistillationObjective(teacher, options));
+            }
+            catch
+            {
+                student.Dispose();
+                throw;
+            }
+        }
+        catch
+        {
+            teacher.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        Teacher?.Dispose();
+    }
+
+    // The borrowed blocks must compute what the student's own would: its weights are compared block by block, read from disk.
+    private static LlamaModel Borrow(Invocation run, LlamaModel teacher, PruningPlan plan, string folder, ScalarType dtype)
+    {
+        LlamaModel student = teacher.ShareBlocks(plan);
+        try
+        {
+            using StreamedLlama own = StreamedLlama.Open(folder, dtype);
+            for (int layer = 0; layer < student.layers.Count; layer++)
+            {
+                run.Progress.Report(new ShearingProgress("comparing weights", layer, student.layers.Count, "blocks"));
+                run.Cancellation.ThrowIfCancellationRequested();
+                using var scope = NewDisposeScope();
+                using BlockLease lease = own.AcquireBlock(layer);
+                foreach (((string name, var mine), (_, var theirs)) in student.layers[layer].named_parameters().Zip(lease.Block.named_parameters()))
+                    if (!mine.eq(theirs).all().item<bool>())
+                        throw new UsageException($"'{folder}' is no plain cut of the teacher: {name} of block {layer} differs. Leave out --share-weights.");
+            }
+
+            return student;
+        }
+        catch
+        {
+            student.Dispose();
+            throw;
+        }
+    }
+}

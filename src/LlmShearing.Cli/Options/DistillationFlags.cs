@@ -1,0 +1,51 @@
+// Learning from the unpruned model while training.
+using System.CommandLine;
+
+namespace LlmShearing.Cli;
+
+internal sealed class DistillationFlags
+{
+    public Option<string?> Teacher { get; } = Opt.Text("--teacher", "MODEL", "Also learn from this model, usually the unpruned one. Same vocabulary.");
+
+    public Option<string?> Plan { get; } = Opt.Text("--teacher-plan", "FILE", "The plan that made the student of the teacher; for --state-weight and --share-weights.");
+
+    public Option<double?> LmWeight { get; } = Opt.Number("--lm-weight", "W", "Weight of the usual loss beside the teacher's. [default: 0.5]", v => v >= 0 && double.IsFinite(v), "a number from 0");
+
+    public Option<double?> LogitWeight { get; } = Opt.Number("--logit-weight", "W", "Weight of the distance to the teacher's predictions. [default: 0.5]", v => v >= 0 && double.IsFinite(v), "a number from 0");
+
+    public Option<double?> StateWeight { get; } = Opt.Number("--state-weight", "W", "Weight of the distance of hidden states, block by kept block. [default: 0]", v => v >= 0 && double.IsFinite(v), "a number from 0");
+
+    public Option<string?> Divergence { get; } = Opt.Choice("--divergence", "Distance of predictions. [default: kl]", "kl", "reverse-kl", "jensen-shannon");
+
+    public Option<double?> Temperature { get; } = Opt.Number("--temperature", "T", "Both predictions are softened by this. [default: 1]", v => v > 0 && double.IsFinite(v), "a number above 0");
+
+    public Option<int?> TopK { get; } = Opt.Int("--top-k", "K", "Compare only the teacher's K likeliest tokens. [default: all]", 1);
+
+    public Option[] All => [Teacher, Plan, LmWeight, LogitWeight, StateWeight, Divergence, Temperature, TopK];
+
+    public bool IsGiven(Invocation run) => run.Get(Teacher) is not null
+        || (All.FirstOrDefault(run.IsGiven) is { } option ? throw new UsageException($"{option.Name} needs --teacher.") : false);
+
+    /// <summary>The plan, when one was named.</summary>
+    public PruningPlan? ReadPlan(Invocation run) => run.Get(Plan) is { } file ? PruningPlan.Load(file) : null;
+
+    public DistillationOptions Read(Invocation run, PruningPlan? plan)
+    {
+        double states = run.Get(StateWeight) ?? 0;
+        if (states > 0 && plan is null)
+            throw new UsageException("--state-weight needs --teacher-plan, which says which block was which.");
+        return new DistillationOptions
+        {
+            LmWeight = run.Get(LmWeight) ?? 0.5,
+            LogitWeight = run.Get(LogitWeight) ?? 0.5,
+            StateWeight = states,
+            Blocks = states > 0 ? BlockPair.Of(plan!) : [],
+            Logits = new LogitLoss
+            {
+                Divergence = run.Get(Divergence) switch { "reverse-kl" => LogitDivergence.ReverseKl, "jensen-shannon" => LogitDivergence.JensenShannon, _ => LogitDivergence.ForwardKl },
+                Temperature = run.Get(Temperature) ?? 1,
+                TopK = run.Get(TopK) ?? 0,
+            },
+        };
+    }
+}
