@@ -35,6 +35,13 @@ internal static class Shear
         return Run(args, new CancellingClock(cancellation, report), cancellation.Token);
     }
 
+    /// <summary>Presses Ctrl-C at the first report of progress at which the condition holds.</summary>
+    public static ShearResult CancelWhen(Func<bool> condition, params string[] args)
+    {
+        using var cancellation = new CancellationTokenSource();
+        return Run(args, new WatchingClock(cancellation, condition), cancellation.Token);
+    }
+
     private static ShearResult Run(string[] args, TimeProvider time, CancellationToken cancellation)
     {
         using var output = new StringWriter { NewLine = "\n" };
@@ -100,5 +107,16 @@ internal sealed class CancellingClock(CancellationTokenSource cancellation, int 
         if (++_looks >= report + 2)
             cancellation.Cancel();
         return 0;
+    }
+}
+
+/// <summary>Looks around whenever somebody looks at the clock.</summary>
+internal sealed class WatchingClock(CancellationTokenSource cancellation, Func<bool> condition) : TimeProvider
+{
+    public override long GetTimestamp()
+    {
+        if (condition())
+            cancellation.Cancel();
+        return System.GetTimestamp();
     }
 }

@@ -43,7 +43,7 @@ public sealed class TrainTests : IDisposable
     {
         string[] whole = Train("train", "whole", "--steps", "5"), halves = Train("train", "halves", "--steps", "5");
         Shear.Json(whole);
-        ShearResult first = Shear.CancelAtReport(25, [.. halves, "--json"]);
+        ShearResult first = Shear.CancelWhen(() => Directory.Exists(Path.Combine(_scratch["halves.run"], "checkpoints", "step-00000002")), [.. halves, "--json"]);
         Assert.Equal(0, first.Code);
         Assert.Equal("interrupted", first.Json.GetProperty("stop").GetString());
         Assert.False(Directory.Exists(_scratch["halves"]));
@@ -108,6 +108,28 @@ public sealed class TrainTests : IDisposable
         ShearResult result = Shear.Run("tune", Shear.Demo, "--instructions", records, "--epochs", "2", "--batch-size", "1", "--out", _scratch["adapter"], "--json");
         Assert.Equal((0, "completed"), (result.Code, result.Code == 0 ? result.Json.GetProperty("stop").GetString() : result.Error));
         Assert.Contains("padding: id", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Tune_WithATeacherThatSharesItsWeights_EqualsTwoCopies()
+    {
+        string plan = _scratch["plan.json"], smaller = _scratch["smaller"];
+        Shear.Json("prune", Shear.Demo, "--scorer", "magnitude", "--remove", "3", "--protect-first", "1", "--protect-last", "1", "--plan-out", plan, "--out", smaller);
+        string[] Tune(string output, params string[] more) =>
+        [
+            "tune", smaller, "--file", Corpus(), "--length", "32", "--batch-size", "2", "--steps", "3", "--lr", "1e-3", "--teacher", Shear.Demo, "--teacher-plan", plan, "--state-weight", "0.1",
+            "--out", _scratch[output], .. more,
+        ];
+        Shear.Json(Tune("apart"));
+        JsonElement shared = Shear.Json(Tune("shared", "--share-weights"));
+        Assert.Equal(3, shared.GetProperty("step").GetInt64());
+        Assert.Equal(File.ReadAllBytes(Path.Combine(_scratch["apart"], "adapter_model.safetensors")), File.ReadAllBytes(Path.Combine(_scratch["shared"], "adapter_model.safetensors")));
+
+        // A student that was trained since is no plain cut.
+        Shear.Json("train", smaller, "--file", Corpus(), "--length", "32", "--batch-size", "2", "--steps", "1", "--lr", "1e-3", "--out", _scratch["trained"]);
+        string[] wrong = Tune("wrong", "--share-weights");
+        wrong[1] = _scratch["trained"];
+        Assert.Contains("no plain cut", Shear.BadInput(wrong), StringComparison.Ordinal);
     }
 
     [Fact]
