@@ -15,6 +15,7 @@ LLMSHEARING_CACHE_MB=0 run Training memory "$model"
 run DataStreams
 if [ -n "${2:-}" ]; then
   run TokenizerSpeed "$model" "$2"
+  run TokenizeSpeed "$model" "$2"
 else
-  echo "== TokenizerSpeed: skipped, needs a folder with .jsonl files as the second argument"
+  echo "== TokenizerSpeed, TokenizeSpeed: skipped, need a folder with .jsonl files as the second argument"
 fi

@@ -68,6 +68,7 @@ internal static class ShearCommandLine
         new InspectCommand(surroundings),
         new TokensCommand(surroundings),
         new TokenizeCommand(surroundings),
+        new SplitCommand(surroundings),
         new ScoreCommand(surroundings),
         new PlanCommand(surroundings),
         new ApplyCommand(surroundings),

@@ -26,6 +26,7 @@ internal sealed class TokenizeCommand : ShearCommand
     private readonly Option<bool> _replaceInvalid = Opt.Flag("--replace-invalid", "Replace text that is no UTF-8 by U+FFFD instead of stopping.");
     private readonly Option<string?> _field = Opt.Text("--field", "NAME", $"Member of the JSON Lines records that holds the text. [default: {CorpusTokenizerOptions.DefaultTextField}]");
     private readonly Option<long?> _shardSize = Opt.Size("--shard-size", "Largest size of a shard file.", "268 MB");
+    private readonly Option<string?> _format = RowsFormat.Option("own");
     private readonly Option<bool> _overwrite = Opt.Flag("--overwrite", "Replace rows in the output folder that were made with other settings or from other files.");
 
     public TokenizeCommand(Surroundings surroundings)
@@ -35,10 +36,10 @@ internal sealed class TokenizeCommand : ShearCommand
             "Encodes a corpus into rows of token ids for training, by domain. A run that was stopped goes on where it was.",
             "shear tokenize corpus/ --tokenizer MODEL --length 4096 --out rows/",
             "shear tokenize web=crawl/ wiki=dumps/wiki.jsonl.gz --tokenizer MODEL --length 2048 --out rows/",
-            "shear tokenize corpus/ --tokenizer tokenizer.model --length 4096 --remainder llm-shearing --keep-empty --out rows/")
+            "shear tokenize corpus/ --tokenizer tokenizer.model --length 4096 --remainder llm-shearing --keep-empty --format mds --out rows/")
     {
         Arguments.Add(_inputs);
-        AddOptions(_tokenizer, _length, _out, _workers, _noBos, _noEos, _remainder, _keepEmpty, _replaceInvalid, _field, _shardSize, _overwrite);
+        AddOptions(_tokenizer, _length, _out, _workers, _noBos, _noEos, _remainder, _keepEmpty, _replaceInvalid, _field, _shardSize, _format, _overwrite);
         AddCommonOptions();
     }
 
@@ -67,9 +68,28 @@ internal sealed class TokenizeCommand : ShearCommand
         };
         var tokenizer = new CorpusTokenizer(TokenizerLoader.Load(tokenizerPath), options);
         long start = run.Surroundings.Time.GetTimestamp();
-        CorpusReport report = tokenizer.Tokenize(domains, output, run.Progress, run.Cancellation);
+        CorpusReport report = RowsFormat.Parse(run.Get(_format)) is { } format
+            ? TokenizeAndExport(run, tokenizer, domains, output, format)
+            : tokenizer.Tokenize(domains, output, run.Progress, run.Cancellation);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
         run.Result(() => Json(report, output, options.RowLength, seconds), console => Print(console, report, output, options.RowLength, seconds));
+    }
+
+    // Other formats are written from finished shards, so that a stopped run goes on all the same.
+    private CorpusReport TokenizeAndExport(Invocation run, CorpusTokenizer tokenizer, CorpusDomain[] domains, string output, TokenRowsFormat format)
+    {
+        foreach (CorpusDomain domain in domains)
+            RowsFormat.EnsureFree(output, domain.Name, format);
+        string work = Path.Combine(output, ".rows");
+        CorpusReport report = tokenizer.Tokenize(domains, work, run.Progress, run.Cancellation);
+        foreach (CorpusDomainReport domain in report.Domains)
+        {
+            using ITokenRows rows = TokenRows.Open(domain.Folder);
+            TokenRowsExport.Write(rows, RowsFormat.PathOf(output, domain.Name, format), format, run.Get(_shardSize), run.Progress, run.Cancellation);
+        }
+
+        Directory.Delete(work, recursive: true);
+        return new CorpusReport([.. report.Domains.Select(d => d with { Folder = RowsFormat.PathOf(output, d.Name, format) })]);
     }
 
     /// <summary>NAME=PATH, unless a file or folder is named just so.</summary>

@@ -51,6 +51,14 @@ internal sealed class DomainShardWriter(string folder, string domain, int rowLen
     /// <summary>Leaves the unfinished file where it is, to go on with later.</summary>
     public void Dispose() => _shard?.Suspend();
 
+    /// <summary>Removes what was written.</summary>
+    public void Discard()
+    {
+        _shard?.Dispose();
+        for (int i = 0; i < Shard; i++)
+            File.Delete(PathOf(i));
+    }
+
     private void Close()
     {
         if (_shard is null)

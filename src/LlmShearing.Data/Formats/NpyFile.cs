@@ -44,13 +44,13 @@ internal static partial class NpyFile
     }
 
     /// <summary>Writes rows as one array of uint16, or of uint32 when the vocabulary asks for it, as numpy.save does.</summary>
-    public static void Write(string path, ITokenRows rows, IEnumerable<long> selection, long count, CancellationToken cancellationToken)
+    public static void Write(string path, ITokenRows rows, IEnumerable<long> order, CancellationToken cancellationToken)
     {
         TokenDtype dtype = TokenShardHeader.DtypeFor(rows.VocabularySize ?? int.MaxValue);
         int length = rows.RowLength;
         AtomicFile.Write(path, stream =>
         {
-            string text = FormattableString.Invariant($"{{'descr': '{(dtype == TokenDtype.UInt16 ? "<u2" : "<u4")}', 'fortran_order': False, 'shape': ({count}, {length}), }}");
+            string text = FormattableString.Invariant($"{{'descr': '{(dtype == TokenDtype.UInt16 ? "<u2" : "<u4")}', 'fortran_order': False, 'shape': ({rows.Count}, {length}), }}");
             int unpadded = Magic.Length + 4 + text.Length + 1;
             text = text.PadRight(text.Length + ((Alignment - (unpadded % Alignment)) % Alignment)) + "\n";
             stream.Write(Magic);
@@ -58,7 +58,7 @@ internal static partial class NpyFile
             stream.Write(Encoding.ASCII.GetBytes(text));
             int[] ids = new int[length];
             byte[] bytes = new byte[length * dtype.Bytes()];
-            foreach (long row in selection)
+            foreach (long row in order)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 rows.Read(row, ids);

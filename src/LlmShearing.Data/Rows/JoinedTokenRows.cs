@@ -41,6 +41,12 @@ public sealed class JoinedTokenRows : ITokenRows
     /// <inheritdoc/>
     public int? VocabularySize { get; }
 
+    /// <summary>The text files that the rows were made of, in order; empty when that is not known.</summary>
+    public IReadOnlyList<TokenSource> Sources { get; init; } = [];
+
+    /// <summary>Whether a row may hold ids of two source files (<see cref="RowRemainder.Carry"/>).</summary>
+    public bool RowsCrossSources { get; init; }
+
     /// <inheritdoc/>
     public int Length(long row)
     {

@@ -76,7 +76,11 @@ internal sealed record TokenShardIndex(string Domain, int RowLength, int Vocabul
                     throw new TokenDataException($"{shard.Path}: domain '{shard.Name}', {shard.Count} rows of {shard.RowLength}, vocabulary {shard.VocabularySize}, SHA-256 {shard.Sha256}; {FileName} says '{Domain}', {entry.Rows} rows of {RowLength}, vocabulary {VocabularySize}, {entry.Sha256}. The file belongs to another index; make the folder again.");
             }
 
-            return new JoinedTokenRows(Domain, parts);
+            return new JoinedTokenRows(Domain, parts)
+            {
+                Sources = Sources,
+                RowsCrossSources = (string?)Settings?["remainder"] == nameof(RowRemainder.Carry),
+            };
         }
         catch
         {
