@@ -1,13 +1,15 @@
 // Training against the least that it must do, in turn, in one process. Prints JSON with medians of ratios.
 //   step / products     a step without recomputation against forward and backward of the same matrix products (attention's included)
 //   recompute / step    a step that runs blocks twice against one that keeps everything
+//   lora / step         a step of adapters (rank 8, dropout 0.05, all seven projections) on the frozen model against a step of all weights, both without recomputation
 //   adam / pass         the optimizer with clipping's norm left out against one reading and writing pass over parameter, gradient and both moments
 // Usage: Training [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS]           times
-//        Training memory [MODEL_FOLDER] [BATCH] [LENGTH]             growth of resident memory in a step; set LLMSHEARING_CACHE_MB=0
+//        Training memory [MODEL_FOLDER] [BATCH] [LENGTH]             growth of resident memory: in a step, and above the base weights; set LLMSHEARING_CACHE_MB=0
 using System.Diagnostics;
 using System.Text.Json;
 using LlmShearing;
 using LlmShearing.Bench;
+using LlmShearing.Lora;
 using static TorchSharp.torch;
 
 bool memory = args is ["memory", ..];
@@ -15,11 +17,14 @@ string[] rest = memory ? args[1..] : args;
 string folder = rest.Length > 0 ? rest[0] : Path.Combine(AppContext.BaseDirectory, "../../../../samples/models/demo-llama-2.5m");
 int batch = rest.Length > 1 ? int.Parse(rest[1]) : 4, length = rest.Length > 2 ? int.Parse(rest[2]) : 256, rounds = rest.Length > 3 ? int.Parse(rest[3]) : 5;
 using LlamaModel model = LlamaModel.Load(folder, ScalarType.Float32);
-using var full = new FullModel(model);
-using var adam = new AdamW(full.Groups(new OptimizerOptions()));
 var random = new Random(1);
 int[] ids = [.. Enumerable.Range(0, batch * length).Select(_ => random.Next(model.Config.Shape.VocabSize))];
 TrainingBatch[] batches = [new TrainingBatch(new TokenBatch(batch, length, ids))];
+// Two whole steps of adapters, optimizer included, on the bare model: measured before anything else needs memory.
+double adapters = memory ? ResidentMemory.Growth(() => Adapters(whole: true)) : 0;
+double everything = memory ? ResidentMemory.Growth(Everything) : 0;
+using var full = new FullModel(model);
+using var adam = new AdamW(full.Groups(new OptimizerOptions()));
 var keep = new TrainingStep(full, new TrainingStepOptions { Recompute = false });
 var recompute = new TrainingStep(full, new TrainingStepOptions { Recompute = true });
 string name = Path.GetFileName(folder.TrimEnd('/'));
@@ -32,34 +37,36 @@ if (memory)
     {
         model = name, batch, length, measured = "growth of resident memory during a step, MiB, gradients not counted",
         recompute_mib = once, keep_mib = kept, recompute_over_keep = Math.Round(once / kept, 3),
+        lora_above_base_mib = adapters, full_above_base_mib = everything, lora_over_full = Math.Round(adapters / everything, 3),
     }));
     return;
 }
 
 var products = new StepProducts(model, batch, length);
 var pass = new MemoryPass(adam, model);
-List<double> p = [], k = [], r = [], a = [], m = [], n = [];
+List<double> p = [], k = [], r = [], a = [], m = [], n = [], l = [];
 for (int i = -1; i < rounds; i++)
 {
     double[] round =
     [
         Time(products.Run), Time(() => Step(keep)), Time(() => Step(recompute)),
-        Time(pass.Run), Time(() => adam.Step([.. adam.Groups.Select(_ => 0.0)], 0.5)), Time(() => adam.GradientNorm()),
+        Time(pass.Run), Time(() => adam.Step([.. adam.Groups.Select(_ => 0.0)], 0.5)), Time(() => adam.GradientNorm()), Adapters(whole: false),
     ];
     if (i < 0)
         continue;
-    foreach ((List<double> list, double time) in new[] { p, k, r, m, a, n }.Zip(round))
+    foreach ((List<double> list, double time) in new[] { p, k, r, m, a, n, l }.Zip(round))
         list.Add(time);
 }
 
 Console.WriteLine(JsonSerializer.Serialize(new
 {
     model = name, batch, length, rounds, threads = get_num_threads(),
-    step_over_products = Ratio(k, p), wanted_step = 1.4,
+    step_over_products = Ratio(k, p), wanted_step = 1.35,
     recompute_over_step = Ratio(r, k), wanted_recompute = 1.4,
+    lora_over_step = Ratio(l, k), wanted_lora = 0.75,
     adam_over_pass = Ratio(a, m), wanted_adam = 2.0,
     norm_over_pass = Ratio(n, m),
-    products_seconds = Median(p), step_seconds = Median(k), recompute_seconds = Median(r), pass_seconds = Median(m), adam_seconds = Median(a), norm_seconds = Median(n),
+    products_seconds = Median(p), step_seconds = Median(k), recompute_seconds = Median(r), pass_seconds = Median(m), adam_seconds = Median(a), norm_seconds = Median(n), lora_seconds = Median(l),
 }));
 
 void Step(TrainingStep step, bool keepGradients = false)
@@ -67,6 +74,41 @@ void Step(TrainingStep step, bool keepGradients = false)
     if (!keepGradients)
         adam.ZeroGradients();
     step.Compute(batches, 0, 0);
+}
+
+// Seconds of the last step.
+double Adapters(bool whole)
+{
+    using LoraAttachment attachment = new LoraAdapter(LoraOptions.ShortenedLlama).Attach(model);
+    var trainable = new LoraTrainable(attachment);
+    using var optimizer = new AdamW(trainable.Groups(new OptimizerOptions()));
+    var step = new TrainingStep(trainable, new TrainingStepOptions { Recompute = whole });
+    double seconds = 0;
+    for (int i = 0; i < (whole ? 2 : 1); i++)
+    {
+        optimizer.ZeroGradients();
+        seconds = Time(() => step.Compute(batches, i, 0));
+        if (whole)
+            optimizer.Step([.. optimizer.Groups.Select(_ => 1e-4)], 1);
+    }
+
+    return seconds;
+}
+
+// Two whole steps of all weights, with recomputation.
+void Everything()
+{
+    using var trainable = new FullModel(model);
+    using var optimizer = new AdamW(trainable.Groups(new OptimizerOptions()));
+    var step = new TrainingStep(trainable, new TrainingStepOptions { Recompute = true });
+    for (int i = 0; i < 2; i++)
+    {
+        optimizer.ZeroGradients();
+        step.Compute(batches, i, 0);
+        optimizer.Step([.. optimizer.Groups.Select(_ => 1e-4)], 1);
+    }
+
+    optimizer.ZeroGradients();
 }
 
 static double Time(Action action)

@@ -9,7 +9,8 @@ namespace LlmShearing.Lora;
 
 internal sealed class LoraDropout(double probability)
 {
-    private const long ElementsAtOnce = 1 << 20;
+    private const int ElementsAtOnce = 1 << 18;
+    private const long LargestSpan = 1 << 28;
 
     private readonly uint _threshold = (uint)(probability * (1L << 32));
     private readonly float _kept = (float)(1 / (1 - probability));
@@ -32,13 +33,35 @@ internal sealed class LoraDropout(double probability)
         using var scope = NewDisposeScope();
         Tensor mask = empty(x.shape, dtype: ScalarType.Float32), flat = mask.view(-1);
         ulong seed = key.Derive(stream);
-        for (long start = 0; start < flat.NumberOfElements; start += ElementsAtOnce)
-        {
-            using Tensor part = flat.narrow(0, start, Math.Min(ElementsAtOnce, flat.NumberOfElements - start));
-            Fill(MemoryMarshal.Cast<byte, float>(part.bytes), (uint)start, (uint)seed, (uint)(seed >> 32) + (uint)(start >> 32));
-        }
-
+        Fill(flat, (uint)seed, (uint)(seed >> 32));
         return (x * mask.to(x.device)).MoveToOuterDisposeScope();
+    }
+
+    // Each element's draw depends on its index alone, so pieces may be filled side by side.
+    private unsafe void Fill(Tensor mask, uint seed, uint salt)
+    {
+        long count = mask.NumberOfElements;
+        for (long block = 0; block < count; block += LargestSpan)
+        {
+            using Tensor part = mask.narrow(0, block, Math.Min(LargestSpan, count - block));
+            Span<float> all = MemoryMarshal.Cast<byte, float>(part.bytes);
+            int length = all.Length, pieces = (length + ElementsAtOnce - 1) / ElementsAtOnce;
+            long first = block;
+            fixed (float* data = all)
+            {
+                float* start = data;
+                void Piece(int i)
+                {
+                    int from = i * ElementsAtOnce, size = Math.Min(ElementsAtOnce, length - from);
+                    Fill(new Span<float>(start + from, size), (uint)(first + from), seed, salt + (uint)((first + from) >> 32));
+                }
+
+                if (pieces == 1)
+                    Piece(0);
+                else
+                    Parallel.For(0, pieces, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, Piece);
+            }
+        }
     }
 
     private void Fill(Span<float> mask, uint first, uint seed, uint salt)

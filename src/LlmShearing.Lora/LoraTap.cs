@@ -19,10 +19,24 @@ internal sealed class LoraTap(LoraTarget target, ulong stream, Projection projec
     public Tensor? OnForward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        Tensor x = dropout.Apply(input.to(ScalarType.Float32), stream);                    // [..., in]
-        Tensor low = nn.functional.linear(x, A);                                          // [..., r]
-        if (Target.Scale != 1)
-            low = low * Target.Scale;                                                     // scaled where there is least of it
-        return nn.functional.linear(low, B).MoveToOuterDisposeScope();                    // [..., out]
+        return nn.functional.linear(Low(input), B).MoveToOuterDisposeScope();              // [..., out]
+    }
+
+    // One operator adds the product to the output of the base, instead of one for the product and one for the sum.
+    public Tensor OnForward(Tensor input, Tensor output)
+    {
+        if (output.dtype != ScalarType.Float32)
+            return output + OnForward(input)!.to(output.dtype);
+        using var scope = NewDisposeScope();
+        Tensor low = Low(input).reshape(-1, Target.Rank);                                  // [N, r]
+        Tensor flat = output.reshape(low.shape[0], -1);                                    // [N, out]
+        return flat.addmm(low, B.t()).view(output.shape).MoveToOuterDisposeScope();
+    }
+
+    // s A dropout(x): [..., r]; scaled where there is least of it.
+    private Tensor Low(Tensor input)
+    {
+        Tensor low = nn.functional.linear(dropout.Apply(input.to(ScalarType.Float32), stream), A);
+        return Target.Scale == 1 ? low : low * Target.Scale;
     }
 }

@@ -24,6 +24,7 @@ public static partial class torch
             public void Dispose()
             {
                 Dispose(true);
+                Native.lts_trim_cache();   // a model's memory goes back to the system with it
                 GC.SuppressFinalize(this);
             }
 

@@ -67,6 +67,7 @@ internal static unsafe partial class Native
     [DllImport(Bridge)] internal static extern byte* lts_version();
     [DllImport(Bridge)] internal static extern byte* lts_blas_core();
     [DllImport(Bridge)] internal static extern void lts_set_num_threads(int count);
+    [DllImport(Bridge)] internal static extern void lts_trim_cache();
     [DllImport(Bridge)] internal static extern int lts_get_num_threads();
     [DllImport(Bridge)] internal static extern int lts_set_num_interop_threads(int count);
     [DllImport(Bridge)] internal static extern int lts_get_num_interop_threads();

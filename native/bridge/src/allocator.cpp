@@ -1,10 +1,12 @@
-// The CPU allocator of tensors. Big blocks come from mmap and are kept for reuse, up to a bound.
+// The CPU allocator of tensors. Big blocks come from mmap and are kept for reuse, up to a bound: a fixed one, or as much as brings the
+// whole back to what was in use at once a little while ago. The latter costs no memory beyond that peak, and spares a training step, which
+// builds up activations and drops them again and again, from faulting in every page anew.
 //
 // Why: a forward pass makes and drops temporaries of several MiB per operator. malloc either returns each to the system,
 // and then page faults cost several times more than the arithmetic, or keeps them all, and then resident memory never
 // falls. A bounded cache has neither problem. Huge pages make the first touch of a fresh block cheaper still.
 //
-// LLMSHEARING_CACHE_MB sets the bound (0 turns the cache off).
+// LLMSHEARING_CACHE_MB sets the fixed bound (0 turns the cache off).
 #include "bridge.h"
 
 #include <c10/core/Allocator.h>
@@ -54,9 +56,10 @@ class CachingAllocator final : public at::Allocator {
     return cached_;
   }
 
-  void trim(size_t bound) {
+  void trim() {
     std::lock_guard<std::mutex> lock(mutex_);
-    evict(bound);
+    peak_ = in_use_;
+    evict(bound_);
   }
 
  private:
@@ -92,17 +95,32 @@ class CachingAllocator final : public at::Allocator {
       age_.erase(fit->second);
       free_.erase(fit);
       cached_ -= block.size;
-      live_.emplace(block.data, block.size);
+      add(block.data, block.size);
       return block.data;
     }
+    // What is kept may not fit this size: then it must not add to the peak.
+    evict(allowed(size));
     void* p = map(size);
     if (p == nullptr) {
       evict(0);
       p = map(size);
       if (p == nullptr) out_of_memory(bytes);
     }
-    live_.emplace(p, size);
+    add(p, size);
     return p;
+  }
+
+  void add(void* p, size_t size) {
+    live_.emplace(p, size);
+    in_use_ += size;
+    // The peak fades over some ten thousand blocks: a few steps of training, which reach it again each time.
+    peak_ = peak_ > in_use_ ? peak_ - (peak_ - in_use_) / 16384 : in_use_;
+  }
+
+  // Bytes that may be kept when `more` bytes come into use.
+  size_t allowed(size_t more) const {
+    if (bound_ == 0) return 0;
+    return std::max(bound_, peak_ > in_use_ + more ? peak_ - in_use_ - more : 0);
   }
 
   static void* map(size_t size) {
@@ -136,14 +154,15 @@ class CachingAllocator final : public at::Allocator {
     if (found == live_.end()) return false;
     const size_t size = found->second;
     live_.erase(found);
-    if (size > bound_ / 2) {
+    in_use_ -= size;
+    if (size > allowed(0) / 2) {
       munmap(p, size);
       return true;
     }
     age_.push_back({p, size});
     free_.emplace(size, std::prev(age_.end()));
     cached_ += size;
-    evict(bound_);
+    evict(allowed(0));
     return true;
   }
 
@@ -168,6 +187,8 @@ class CachingAllocator final : public at::Allocator {
   std::multimap<size_t, Age::iterator> free_;
   Age age_;  // oldest first
   size_t cached_ = 0;
+  size_t in_use_ = 0;
+  size_t peak_ = 0;
   size_t bound_;
 };
 
@@ -180,4 +201,6 @@ const bool registered = [] {
 }  // namespace
 
 LTS_API int64_t lts_cached_bytes() { return static_cast<int64_t>(CachingAllocator::instance().cached()); }
-LTS_API void lts_trim_cache() { CachingAllocator::instance().trim(0); }
+
+// Back to the fixed bound, and the peak forgotten.
+LTS_API void lts_trim_cache() { CachingAllocator::instance().trim(); }

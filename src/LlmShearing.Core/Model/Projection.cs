@@ -89,8 +89,8 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
 
         Tensor x = inputGate is null ? input : input * inputGate.to(input.dtype);                             // [..., in]
         Tensor y = nn.functional.linear(x, weight, bias);                                                     // [..., out]
-        if (_tap?.OnForward(x) is { } delta)
-            y = y + delta.to(y.dtype);
+        if (_tap is not null)
+            y = _tap.OnForward(x, y);
         return outputGate is null ? y : y * outputGate.to(y.dtype);
     }
 }
