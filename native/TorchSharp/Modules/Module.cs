@@ -1,6 +1,7 @@
 // torch.nn.Module: a named tree of parameters, buffers and other modules.
 using System.Reflection;
 using TorchSharp.Modules;
+using TorchSharp.Runtime;
 using TorchSharp.Utils;
 
 namespace TorchSharp;
