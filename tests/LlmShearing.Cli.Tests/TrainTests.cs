@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmShearing.Testing;
 
 namespace LlmShearing.Cli.Tests;
 
@@ -170,15 +171,13 @@ public sealed class TrainTests : IDisposable
     [Fact]
     public void Train_VocabularyOfTheDataLargerThanTheModels_IsRefused()
     {
-        string rows = _scratch["rows"];
-        using (var writer = new LlmShearing.Data.TokenShardWriter(Path.Combine(Directory.CreateDirectory(rows).FullName, "a.tok"), "a", 8, 4000))
-        {
-            writer.Write([1, 2, 3, 3999, 5, 6, 7, 8]);
-            writer.Complete();
-        }
-
-        string message = Shear.BadInput("train", Shear.Demo, "--data", Path.Combine(rows, "a.tok"), "--steps", "1", "--out", _scratch["out"]);
-        Assert.NotEqual("", message);
+        string rows = _scratch["rows"], small = _scratch["small"];
+        Shear.Json("tokenize", "a=" + Corpus(), "--tokenizer", Shear.Demo, "--length", "32", "--out", rows);
+        using (LlamaModel model = LlamaModel.Random(TinyLlama.Config(), seed: 1))
+            TinyFolder.Write(model, small);
+        string message = Shear.BadInput("train", small, "--data", rows, "--steps", "1", "--batch-size", "1", "--out", _scratch["out"]);
+        Assert.Contains("vocabulary", message, StringComparison.Ordinal);
+        Assert.Contains("2048", message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -31,7 +31,7 @@ internal static class ExitCodes
             surroundings.Error.WriteLine("shear: " + message);
             if (surroundings.Debug)
                 surroundings.Error.WriteLine(e);
-            else if (code == Failed && e is not (OperationCanceledException or IOException))
+            else if (code == Failed && e is not (OperationCanceledException or IOException or ShearingException))
                 surroundings.Error.WriteLine("Set SHEAR_DEBUG=1 to see where it happened.");
             return code;
         }
