@@ -20,7 +20,15 @@ using LlamaModel model = LlamaModel.Load(folder, ScalarType.Float32);
 var random = new Random(1);
 int[] ids = [.. Enumerable.Range(0, batch * length).Select(_ => random.Next(model.Config.Shape.VocabSize))];
 TrainingBatch[] batches = [new TrainingBatch(new TokenBatch(batch, length, ids))];
-// Two whole steps of adapters, optimizer included, on the bare model: measured before anything else needs memory.
+// Two whole steps of adapters, optimizer included, on the bare model: measured before anything else needs memory. One on a few tokens first loads what is loaded once.
+if (memory)
+{
+    TrainingBatch[] all = batches;
+    batches = [new TrainingBatch(new TokenBatch(1, 16, ids[..16]))];
+    Adapters(whole: true);
+    batches = all;
+}
+
 double adapters = memory ? ResidentMemory.Growth(() => Adapters(whole: true)) : 0;
 double everything = memory ? ResidentMemory.Growth(Everything) : 0;
 using var full = new FullModel(model);
@@ -44,17 +52,17 @@ if (memory)
 
 var products = new StepProducts(model, batch, length);
 var pass = new MemoryPass(adam, model);
-List<double> p = [], k = [], r = [], a = [], m = [], n = [], l = [];
+List<double> p = [], k = [], r = [], a = [], m = [], n = [], l = [], d = [];
 for (int i = -1; i < rounds; i++)
 {
     double[] round =
     [
         Time(products.Run), Time(() => Step(keep)), Time(() => Step(recompute)),
-        Time(pass.Run), Time(() => adam.Step([.. adam.Groups.Select(_ => 0.0)], 0.5)), Time(() => adam.GradientNorm()), Adapters(whole: false),
+        Time(pass.Run), Time(() => adam.Step([.. adam.Groups.Select(_ => 0.0)], 0.5)), Time(() => adam.GradientNorm()), Adapters(whole: false), Adapters(whole: false, dropout: 0),
     ];
     if (i < 0)
         continue;
-    foreach ((List<double> list, double time) in new[] { p, k, r, m, a, n, l }.Zip(round))
+    foreach ((List<double> list, double time) in new[] { p, k, r, m, a, n, l, d }.Zip(round))
         list.Add(time);
 }
 
@@ -63,7 +71,7 @@ Console.WriteLine(JsonSerializer.Serialize(new
     model = name, batch, length, rounds, threads = get_num_threads(),
     step_over_products = Ratio(k, p), wanted_step = 1.35,
     recompute_over_step = Ratio(r, k), wanted_recompute = 1.4,
-    lora_over_step = Ratio(l, k), wanted_lora = 0.75,
+    lora_over_step = Ratio(l, k), wanted_lora = 0.75, lora_without_dropout_over_step = Ratio(d, k),
     adam_over_pass = Ratio(a, m), wanted_adam = 2.0,
     norm_over_pass = Ratio(n, m),
     products_seconds = Median(p), step_seconds = Median(k), recompute_seconds = Median(r), pass_seconds = Median(m), adam_seconds = Median(a), norm_seconds = Median(n), lora_seconds = Median(l),
@@ -77,9 +85,9 @@ void Step(TrainingStep step, bool keepGradients = false)
 }
 
 // Seconds of the last step.
-double Adapters(bool whole)
+double Adapters(bool whole, double dropout = 0.05)
 {
-    using LoraAttachment attachment = new LoraAdapter(LoraOptions.ShortenedLlama).Attach(model);
+    using LoraAttachment attachment = new LoraAdapter(LoraOptions.ShortenedLlama with { Dropout = dropout }).Attach(model);
     var trainable = new LoraTrainable(attachment);
     using var optimizer = new AdamW(trainable.Groups(new OptimizerOptions()));
     var step = new TrainingStep(trainable, new TrainingStepOptions { Recompute = whole });
