@@ -6,7 +6,7 @@ using System.Text;
 
 namespace LlmShearing;
 
-/// <summary>Writes scalars for TensorBoard. Every call is one write to the file, so a reader may follow it. Used by one thread at a time.</summary>
+/// <summary>Writes scalars and histograms for TensorBoard. Every call is one write to the file, so a reader may follow it. Used by one thread at a time.</summary>
 public sealed class TensorBoardWriter : IDisposable
 {
     private const string FileVersion = "brain.Event:2";
@@ -59,6 +59,31 @@ public sealed class TensorBoardWriter : IDisposable
             Append(Event(step).Nested(5, summary));
     }
 
+    /// <summary>Writes the distribution of values at one step, in 30 buckets of equal width.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="tag">Name (slashes make groups).</param>
+    /// <param name="values">The values; without any, nothing is written. Values that are not finite are left out.</param>
+    /// <exception cref="TrainingException">The file cannot be written.</exception>
+    public void Histogram(long step, string tag, IReadOnlyList<double> values)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(tag);
+        ArgumentNullException.ThrowIfNull(values);
+        double[] finite = [.. values.Where(double.IsFinite)];
+        if (finite.Length == 0)
+            return;
+        const int Buckets = 30;
+        double lowest = finite.Min(), highest = finite.Max(), width = (highest - lowest) / Buckets;
+        int count = width > 0 ? Buckets : 1;
+        double[] limits = [.. Enumerable.Range(1, count).Select(i => i == count ? highest : lowest + (i * width))], counts = new double[count];
+        foreach (double value in finite)
+            counts[count == 1 ? 0 : Math.Min(count - 1, (int)((value - lowest) / width))]++;
+        // HistogramProto: min, max, num, sum, sum_squares, bucket_limit, bucket.
+        Message histogram = new Message()
+            .Double(1, lowest).Double(2, highest).Double(3, finite.Length).Double(4, finite.Sum()).Double(5, finite.Sum(v => v * v))
+            .Doubles(6, limits).Doubles(7, counts);
+        Append(Event(step).Nested(5, new Message().Nested(1, new Message().Text(1, tag).Nested(5, histogram))));
+    }
+
     /// <summary>Says that a run begins again at a step: readers forget values of that and later steps in earlier files.</summary>
     /// <param name="step">First step that is written again.</param>
     /// <exception cref="TrainingException">The file cannot be written.</exception>
@@ -108,6 +133,14 @@ public sealed class TensorBoardWriter : IDisposable
             BinaryPrimitives.WriteDoubleLittleEndian(bytes, value);
             Key(field, 1)._bytes.AddRange(bytes);
             return this;
+        }
+
+        public Message Doubles(int field, double[] values)
+        {
+            byte[] bytes = new byte[values.Length * sizeof(double)];
+            for (int i = 0; i < values.Length; i++)
+                BinaryPrimitives.WriteDoubleLittleEndian(bytes.AsSpan(i * sizeof(double)), values[i]);
+            return Raw(field, bytes);
         }
 
         public Message Float(int field, float value)

@@ -47,18 +47,21 @@ public sealed class AdamW : IDisposable
     /// <returns>The factor.</returns>
     public static double ClipScale(double norm, double maximum) => maximum == 0 ? 1 : Math.Min(1, maximum / (norm + 1e-6));
 
-    /// <summary>L2 norm over all gradients together, summed in double precision; the same bits whatever the number of threads.</summary>
-    /// <returns>The norm; 0 when there is no gradient. Infinite or NaN when a gradient is.</returns>
+    /// <summary>
+    /// L2 norm over the gradients of all groups together that are clipped (<see cref="ParameterGroup.Unclipped"/>), summed in double precision; the same bits whatever the number of threads.
+    /// </summary>
+    /// <returns>The norm; 0 when there is no gradient. Infinite or NaN when any gradient is, clipped or not.</returns>
     public double GradientNorm()
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        return Math.Sqrt(AdamWork.SumOfSquares(_slots));
+        double unclipped = AdamWork.SumOfSquares(_slots.Where(s => s.Group.Unclipped));
+        return double.IsFinite(unclipped) ? Math.Sqrt(AdamWork.SumOfSquares(_slots.Where(s => !s.Group.Unclipped))) : unclipped;
     }
 
     /// <summary>Moves every parameter that has a gradient.</summary>
     /// <param name="learningRates">One rate a group, 0 or more, as the schedule gives it.</param>
-    /// <param name="gradientScale">Factor of all gradients, from <see cref="ClipScale"/>; default 1.</param>
+    /// <param name="gradientScale">Factor of the gradients of all clipped groups, from <see cref="ClipScale"/>; default 1.</param>
     /// <exception cref="TrainingException">A rate or the scale is not a finite number of 0 or more, or a gradient has another shape or device than its parameter. Nothing is changed then.</exception>
     public void Step(IReadOnlyList<double> learningRates, double gradientScale = 1)
     {

@@ -6,8 +6,8 @@ namespace LlmShearing;
 
 internal static unsafe class AdamWork
 {
-    /// <summary>Sum of the squares of all gradients.</summary>
-    public static double SumOfSquares(AdamSlot[] slots)
+    /// <summary>Sum of the squares of the gradients.</summary>
+    public static double SumOfSquares(IEnumerable<AdamSlot> slots)
     {
         var pieces = new List<AdamPiece>();
         var elsewhere = new List<Tensor>();
@@ -39,7 +39,7 @@ internal static unsafe class AdamWork
         var pieces = new List<AdamPiece>();
         foreach ((AdamSlot slot, Tensor gradient) in moved)
         {
-            AdamUpdate update = slot.Next(rates[slot.GroupIndex], gradientScale);
+            AdamUpdate update = slot.Next(rates[slot.GroupIndex], slot.Group.Unclipped ? 1 : gradientScale);
             if (gradient.device.type == DeviceType.CPU)
                 Cut(pieces, gradient.NumberOfElements, new AdamPiece
                 {

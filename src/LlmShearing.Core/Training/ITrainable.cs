@@ -67,6 +67,14 @@ public interface ITrainable
     {
     }
 
+    /// <summary>Numbers about the step that was just computed, for logs: sparsity, multipliers. Asked once after each update.</summary>
+    /// <returns>Values by name; slashes make groups.</returns>
+    IReadOnlyDictionary<string, double> Metrics() => new Dictionary<string, double>();
+
+    /// <summary>Values whose distribution is worth a look, for logs: mask scores of a layer. Asked at each evaluation.</summary>
+    /// <returns>Values by name; slashes make groups.</returns>
+    IReadOnlyDictionary<string, IReadOnlyList<double>> Distributions() => new Dictionary<string, IReadOnlyList<double>>();
+
     /// <summary>Switches between training (dropout, sampled masks) and evaluation until the result is disposed.</summary>
     /// <returns>Disposing it goes back to training.</returns>
     IDisposable BeginEvaluation();

@@ -31,6 +31,9 @@ public sealed record ParameterGroup
     /// <summary>Gradient ascent: the gradient is negated first. For multipliers of constraints.</summary>
     public bool Maximize { get; init; }
 
+    /// <summary>Whether these gradients stay out of the global norm and are not scaled by it. For parameters whose gradients are of another kind than those of weights.</summary>
+    public bool Unclipped { get; init; }
+
     /// <summary>Matrices with weight decay and everything else without, under the settings of a run.</summary>
     /// <param name="parameters">Parameters in a fixed order.</param>
     /// <param name="options">Settings of the run.</param>

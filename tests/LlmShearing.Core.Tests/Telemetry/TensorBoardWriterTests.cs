@@ -103,6 +103,23 @@ public sealed class TensorBoardWriterTests
         Assert.Equal((3, true, 2), (two[1].Step, two[1].IsStart, two.Count));
     }
 
+    [Fact]
+    public void Histogram_OfFiveValues_HasTheirMomentsAndCounts()
+    {
+        using var folder = new TemporaryFolder();
+        using (TensorBoardWriter board = TensorBoardWriter.Create(folder["tb"], new Clock { Now = 1 }))
+            board.Histogram(7, "scores", [0, 3, 3, double.NaN, 1.5, 0.05]);
+        byte[] file = File.ReadAllBytes(Directory.GetFiles(folder["tb"]).Single());
+        // The last record: 12 bytes of framing, the event, 4 bytes of checksum. The histogram closes it: 3 + 30 * 8 bytes of limits, then of counts.
+        double At(int fromEnd) => BitConverter.ToDouble(file, file.Length - 4 - fromEnd);
+        double[] counts = [.. Enumerable.Range(0, 30).Select(i => At((30 - i) * 8))], limits = [.. Enumerable.Range(0, 30).Select(i => At(((60 - i) * 8) + 3))];
+        Assert.Equal((2, 1, 2, 5), (counts[0], counts[15], counts[29], counts.Sum()));
+        Assert.Equal((0.1, 3), (Math.Round(limits[0], 12), limits[29]));
+        double[] head = [.. Enumerable.Range(0, 5).Select(i => At((60 * 8) + 6 + ((5 - i) * 9) - 1))];   // key and value of min, max, num, sum, sum_squares
+        Assert.Equal([0, 3, 5, 7.55, 20.2525], head.Select(v => Math.Round(v, 12)));
+        Assert.Equal(7, EventFile.Read(Directory.GetFiles(folder["tb"]).Single())[^1].Step);
+    }
+
     private sealed class Clock : TimeProvider
     {
         public double Now { get; set; }

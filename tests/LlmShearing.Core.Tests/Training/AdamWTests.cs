@@ -190,6 +190,22 @@ public sealed class AdamWTests
             Assert.Contains(message, Refusal(() => new AdamW(groups).Dispose()), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void NormAndStep_UnclippedGroup_StaysOutOfBoth()
+    {
+        using var clipped = new Parameter(zeros(2));
+        using var free = new Parameter(zeros(1));
+        using Tensor first = tensor(new[] { 3f, 4f }), second = tensor(new[] { 100f }), bad = tensor(new[] { float.NaN });
+        using var adam = new AdamW([Group(clipped), Group(free) with { Unclipped = true, Parameters = [new TrainableParameter("q", free)] }]);
+        (clipped.grad, free.grad) = (first, second);
+        Assert.Equal(5, adam.GradientNorm(), 12);
+        adam.Step([0.1, 0.1], 0.5);
+        Assert.Equal([0.15f, 0.2f], adam.State["exp_avg.p"].data<float>());   // (1 - 0.9) * 0.5 * gradient
+        Assert.Equal(10, adam.State["exp_avg.q"].data<float>()[0], 5);
+        free.grad = bad;
+        Assert.True(double.IsNaN(adam.GradientNorm()));
+    }
+
     private static ParameterGroup Group(Parameter p) => new() { Name = "all", LearningRate = 0.1, Parameters = [new TrainableParameter("p", p)] };
 
     private static string Refusal(Action action) => Assert.Throws<TrainingException>(action).Message;

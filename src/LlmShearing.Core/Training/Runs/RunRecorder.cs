@@ -4,7 +4,10 @@ using System.Text.Json.Nodes;
 namespace LlmShearing;
 
 /// <summary>What a step came to.</summary>
-internal sealed record StepRecord(long Step, double Loss, IReadOnlyDictionary<string, double> Parts, double GradientNorm, IReadOnlyList<(string Group, double Rate)> Rates, long Tokens, long TotalTokens, bool Skipped, TimeSpan Duration);
+internal sealed record StepRecord(long Step, double Loss, IReadOnlyDictionary<string, double> Parts, double GradientNorm, IReadOnlyList<(string Group, double Rate)> Rates, long Tokens, long TotalTokens, bool Skipped, TimeSpan Duration)
+{
+    public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
+}
 
 internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingMeters meters, TimeProvider time)
 {
@@ -23,8 +26,10 @@ internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingM
             ["gradient_norm"] = Number(step.GradientNorm),
             ["learning_rate"] = Numbers(step.Rates.ToDictionary(r => r.Group, r => r.Rate, StringComparer.Ordinal)),
             ["tokens"] = step.TotalTokens,
-            ["time"] = Time(new() { ["seconds"] = step.Duration.TotalSeconds, ["tokens_per_second"] = speed }),
         };
+        if (step.Metrics.Count > 0)
+            line["metrics"] = Numbers(step.Metrics);
+        line["time"] = Time(new() { ["seconds"] = step.Duration.TotalSeconds, ["tokens_per_second"] = speed });
         log.Append(line);
         board.Scalars(
             step.Step,
@@ -33,11 +38,12 @@ internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingM
                 .. step.Parts.Where(p => step.Parts.Count > 1).Select(p => ($"train/loss/{p.Key}", p.Value)),
                 ("train/gradient_norm", step.GradientNorm),
                 .. step.Rates.Select(r => ($"train/learning_rate/{r.Group}", r.Rate)),
+                .. step.Metrics.Select(m => ($"train/{m.Key}", m.Value)),
                 ("speed/tokens_per_second", speed),
             ]);
     }
 
-    public void Evaluation(EvaluationLosses losses, IReadOnlyDictionary<string, double>? proportions)
+    public void Evaluation(EvaluationLosses losses, IReadOnlyDictionary<string, double>? proportions, IReadOnlyDictionary<string, IReadOnlyList<double>> distributions)
     {
         meters.Evaluation(losses, proportions);
         var line = new JsonObject
@@ -58,6 +64,8 @@ internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingM
                 .. losses.Sets.Select(s => ($"evaluation/loss/{s.Key}", s.Value)),
                 .. (proportions ?? new Dictionary<string, double>()).Select(p => ($"proportion/{p.Key}", p.Value)),
             ]);
+        foreach ((string name, IReadOnlyList<double> values) in distributions)
+            board.Histogram(losses.Step, name, values);
     }
 
     /// <summary>Waits until the log is on the device.</summary>

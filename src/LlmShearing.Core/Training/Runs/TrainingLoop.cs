@@ -162,7 +162,7 @@ internal sealed class TrainingLoop
         TimeSpan duration = _time.GetElapsedTime(start);
         (string, double)[] named = [.. _run.Groups.Select((g, i) => (g.Name, rates[i]))];
         bool logged = _state.Step % _run.Options.LogEvery == 0 || _state.Step == _run.Options.Steps;
-        _run.Recorder.Step(new StepRecord(_state.Step, losses.Loss, losses.Parts, norm, named, losses.Tokens, _state.Tokens, skip, duration), logged);
+        _run.Recorder.Step(new StepRecord(_state.Step, losses.Loss, losses.Parts, norm, named, losses.Tokens, _state.Tokens, skip, duration) { Metrics = _run.Trainable.Metrics() }, logged);
         double speed = losses.Tokens / Math.Max(duration.TotalSeconds, 1e-9);
         Report("training", _state.Step, _run.Options.Steps, "steps", string.Create(
             CultureInfo.InvariantCulture, $"loss {losses.Loss:0.####}, {speed:0} tokens/s, {Environment.WorkingSet / 1e9:0.##} GB resident"));
@@ -204,7 +204,7 @@ internal sealed class TrainingLoop
             EvaluationsWithoutGain = isBest ? 0 : _state.EvaluationsWithoutGain + 1,
             Data = _run.Data.Save(),
         };
-        _run.Recorder.Evaluation(losses, _run.Data.Proportions);
+        _run.Recorder.Evaluation(losses, _run.Data.Proportions, _run.Trainable.Distributions());
         CoreLog.TrainingEvaluated(_logger, losses.Step, losses.Loss);
     }
 
