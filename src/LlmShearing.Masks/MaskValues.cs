@@ -1,5 +1,6 @@
 // The values of masks at one moment (sampled, or deterministic), as managed numbers.
 using System.Collections.Immutable;
+using static TorchSharp.torch;
 
 namespace LlmShearing.Masks;
 
@@ -39,6 +40,14 @@ public sealed class MaskValues
     /// <summary>Flat values of an axis; null when absent (all ones).</summary>
     /// <param name="axis">A single axis.</param>
     public ReadOnlyMemory<float>? this[PruningAxes axis] => _values.TryGetValue(axis, out float[]? entries) ? entries : null;
+
+    /// <summary>The gates that multiply the units by these values. Gradients come back flat, in the same order, from <see cref="LlamaGates.Gradients"/>.</summary>
+    /// <param name="requiresGrad">Whether gradients are wanted; default false.</param>
+    /// <param name="device">Device; default CPU.</param>
+    /// <param name="gateEmbedding">Whether the embedding is multiplied by the hidden values; default true. False is what LLM-Shearing does while it trains.</param>
+    /// <returns>Gates owned by the caller; one for every axis that has values.</returns>
+    public LlamaGates ToGates(bool requiresGrad = false, Device? device = null, bool gateEmbedding = true) =>
+        LlamaGates.FromValues(Source, _values.ToDictionary(v => v.Key, v => (ReadOnlyMemory<float>)v.Value), requiresGrad, device, gateEmbedding);
 
     private static int CountOf(LlamaShape shape, PruningAxes axis) => axis switch
     {

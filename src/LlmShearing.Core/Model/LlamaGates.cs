@@ -7,7 +7,7 @@ namespace LlmShearing;
 /// Multipliers for the units of a model, all float32, each axis optional (null = all ones).
 /// Zero removes a unit exactly: under a hidden gate the norms divide by the number of kept channels.
 /// </summary>
-public sealed class LlamaGates : IDisposable
+public sealed partial class LlamaGates : IDisposable
 {
     private readonly LlamaShape _shape;
 
