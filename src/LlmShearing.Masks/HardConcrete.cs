@@ -50,6 +50,15 @@ public static class HardConcrete
     /// <returns>A probability.</returns>
     public static double ProbabilityOfZero(double logit) => Math.Clamp(Sigmoid(ZeroThreshold - logit), Epsilon, 1 - Epsilon);
 
+    /// <summary>The score P(z > 0) = 1 - P(z = 0) and its derivative P(z = 0) (1 - P(z = 0)), which is 0 where the probability is clamped.</summary>
+    /// <param name="logit">Logit a.</param>
+    /// <returns>Score and d score / da.</returns>
+    public static (double Value, double Derivative) Score(double logit)
+    {
+        double zero = Sigmoid(ZeroThreshold - logit);
+        return zero is > Epsilon and < 1 - Epsilon ? (1 - zero, zero * (1 - zero)) : (1 - Math.Clamp(zero, Epsilon, 1 - Epsilon), 0);
+    }
+
     /// <summary>The deterministic value of a kept entry: sigmoid(0.8 a / T), always inside (0, 1).</summary>
     /// <param name="logit">Logit a.</param>
     /// <returns>A multiplier.</returns>

@@ -25,15 +25,37 @@ public sealed record MaskFamily(PruningAxes Axis, int Rows, int Size, int? Targe
     /// <param name="axis">A single axis.</param>
     /// <returns>A kebab-case name.</returns>
     /// <exception cref="MaskException">It is not a single axis.</exception>
-    public static string NameOf(PruningAxes axis) => axis switch
+    public static string NameOf(PruningAxes axis) => Array.Find(Known, k => k.Axis == axis).Name
+        ?? throw new MaskException($"{axis} is not a single kind of unit. Known: {NameList}.");
+
+    /// <summary>Reads names of axes, as configuration files give them.</summary>
+    /// <param name="names">Names like those of <see cref="NameOf"/>, each once.</param>
+    /// <returns>The axes together.</returns>
+    /// <exception cref="MaskException">A name is unknown, given twice, or one of LLM-Shearing's that no model can have.</exception>
+    public static PruningAxes Parse(IEnumerable<string> names)
     {
-        PruningAxes.Hidden => "hidden",
-        PruningAxes.QueryHeads => "query-heads",
-        PruningAxes.KeyValueGroups => "key-value-groups",
-        PruningAxes.Intermediate => "intermediate",
-        PruningAxes.Layers => "layers",
-        PruningAxes.Attention => "attention",
-        PruningAxes.Mlp => "mlp",
-        _ => throw new MaskException($"{axis} is not a single kind of unit. Known: hidden, query-heads, key-value-groups, intermediate, layers, attention, mlp."),
-    };
+        ArgumentNullException.ThrowIfNull(names);
+        PruningAxes axes = PruningAxes.None;
+        foreach (string name in names)
+        {
+            PruningAxes axis = Array.Find(Known, k => k.Name == name).Axis;
+            if (name is "qk-head-dim" or "vo-head-dim")
+                throw new MaskException($"Masks inside heads ('{name}') are not supported: rotary positions and the scale of attention depend on the head dimension, and the original code cannot run them either. Known: {NameList}.");
+            if (axis == PruningAxes.None)
+                throw new MaskException($"No masks are known as '{name}'. Known: {NameList}.");
+            if (axes.HasFlag(axis))
+                throw new MaskException($"The masks '{name}' are given twice. Give each once.");
+            axes |= axis;
+        }
+
+        return axes;
+    }
+
+    private static readonly (PruningAxes Axis, string Name)[] Known =
+    [
+        (PruningAxes.Hidden, "hidden"), (PruningAxes.KeyValueGroups, "key-value-groups"), (PruningAxes.QueryHeads, "query-heads"),
+        (PruningAxes.Intermediate, "intermediate"), (PruningAxes.Layers, "layers"), (PruningAxes.Attention, "attention"), (PruningAxes.Mlp, "mlp"),
+    ];
+
+    internal static string NameList => string.Join(", ", Known.Select(k => k.Name));
 }

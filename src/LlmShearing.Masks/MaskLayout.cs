@@ -98,9 +98,15 @@ public sealed record MaskLayout
         return [.. all.Where(f => axes.HasFlag(f.Axis)).Select(f => new MaskFamily(f.Axis, f.Rows, f.Size, kept(f.Axis)))];
     }
 
-    private static LayerShape Uniform(LlamaShape shape, string what) => shape.IsUniform
-        ? shape.Layers[0]
-        : throw new MaskException($"The blocks of the {what} are not all alike. Masks are learned for models whose blocks have equal sizes; use another strategy for this one.");
+    private static LayerShape Uniform(LlamaShape shape, string what)
+    {
+        if (!shape.IsUniform)
+            throw new MaskException($"The blocks of the {what} are not all alike, or lack a sub-block. Masks are learned for models whose blocks have equal sizes; use another strategy for this one.");
+        LayerShape l = shape.Layers[0];
+        return l.KeyValueHeads > 0 && l.QueryHeads % l.KeyValueHeads == 0
+            ? l
+            : throw new MaskException($"query heads: the {what} has {l.QueryHeads} over {l.KeyValueHeads} key/value heads, which cannot be shared out equally. Give a multiple.");
+    }
 
     private static void Require(string what, int source, int target)
     {
@@ -112,6 +118,8 @@ public sealed record MaskLayout
 
     private static void Check(PruningAxes axes, int groupSize)
     {
+        if ((axes & ~(PruningAxes.Width | PruningAxes.Layers | PruningAxes.Attention | PruningAxes.Mlp)) is var unknown and not PruningAxes.None)
+            throw new MaskException($"{unknown} is no kind of unit. Known: {MaskFamily.NameList}.");
         if (axes.HasFlag(PruningAxes.Layers) && (axes & (PruningAxes.Attention | PruningAxes.Mlp)) != 0)
             throw new MaskException("Masks of whole blocks and of sub-blocks exclude each other. Give layers, or attention and mlp.");
         if (groupSize == 1 && axes.HasFlag(PruningAxes.KeyValueGroups))
