@@ -39,7 +39,7 @@ public sealed class MaskValues
 
     /// <summary>Flat values of an axis; null when absent (all ones).</summary>
     /// <param name="axis">A single axis.</param>
-    public ReadOnlyMemory<float>? this[PruningAxes axis] => _values.TryGetValue(axis, out float[]? entries) ? entries : null;
+    public ReadOnlyMemory<float>? this[PruningAxes axis] => _values.TryGetValue(axis, out float[]? entries) ? entries : default(ReadOnlyMemory<float>?);   // a plain null would become an empty memory
 
     /// <summary>The gates that multiply the units by these values. Gradients come back flat, in the same order, from <see cref="LlamaGates.Gradients"/>.</summary>
     /// <param name="requiresGrad">Whether gradients are wanted; default false.</param>

@@ -1,0 +1,144 @@
+// From masks to a smaller model: units whose value is zero are cut away, the values of the others are multiplied into the weights.
+// The smaller model computes what the masked one computed, for any values (LLM-Shearing, models/composer_llama.py, prune_params; its output projection aside).
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LlmShearing.Masks;
+
+/// <summary>Turns mask values into a plan, and a model with masks into the cut model without them.</summary>
+public static class MaskFold
+{
+    /// <summary>Name under which plans record that they come from masks.</summary>
+    public const string Name = "mask-fold";
+
+    /// <summary>
+    /// The units that stay: those whose value is not zero, and of heads and intermediate channels those whose group, sub-block and block have values that are not zero either.
+    /// A block stays while one of its sub-blocks does.
+    /// </summary>
+    /// <param name="values">Masks. Numbers of zeros may differ from layer to layer; the plan's target then is not uniform.</param>
+    /// <returns>A plan for models of the masks' shape.</returns>
+    /// <exception cref="MaskException">No residual channel or no block is left.</exception>
+    public static PruningPlan Plan(MaskValues values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        LlamaShape shape = values.Source;
+        var units = new UnitValues(values);
+        IndexSet hidden = Kept(shape.HiddenSize, d => units.Hidden(d) != 0);
+        if (hidden.Count == 0)
+            throw new MaskException($"All {shape.HiddenSize} hidden values are zero. At least one residual channel must stay.");
+        LayerPlan[] layers =
+        [
+            .. Enumerable.Range(0, shape.Layers.Length)
+                .Select(l => new LayerPlan(
+                    l,
+                    Kept(shape.Layers[l].QueryHeads, q => units.KeepsAttention(l) && units.Query(l, q) != 0 && units.GroupOfQuery(l, q) != 0),
+                    Kept(shape.Layers[l].IntermediateSize, i => units.KeepsMlp(l) && units.Intermediate(l, i) != 0)))
+                .Where(l => l.QueryHeads.Count > 0 || l.Intermediate.Count > 0),
+        ];
+        if (layers.Length == 0)
+            throw new MaskException($"The values remove every head and intermediate channel of all {shape.Layers.Length} blocks. At least one block must stay.");
+        return new PruningPlan
+        {
+            Source = shape,
+            Hidden = hidden,
+            Layers = [.. layers],
+            Provenance = new PlanProvenance(LearnedMaskScorer.Name, Name) { Library = LibraryVersion.Text },
+        };
+    }
+
+    /// <summary>Cuts a model and multiplies what stays. Products are taken in float32 and rounded once to the model's type.</summary>
+    /// <param name="model">The model that the masks belong to; unchanged.</param>
+    /// <param name="values">Masks.</param>
+    /// <param name="options">Which masked model to reproduce; null = defaults.</param>
+    /// <param name="progress">Receives one report per block cut and one per block folded; may be null.</param>
+    /// <param name="cancellationToken">Checked before every block.</param>
+    /// <returns>A new model of the shape of <see cref="Plan"/>, owned by the caller.</returns>
+    /// <exception cref="MaskException">Nothing would be left, or an option does not fit the model.</exception>
+    /// <exception cref="PlanException">The masks are for a model of another shape.</exception>
+    public static LlamaModel Apply(
+        LlamaModel model, MaskValues values, MaskFoldOptions? options = null, IProgress<ShearingProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        options ??= new MaskFoldOptions();
+        if (options.ReferenceOutput && model.Config.Shape.TiedEmbeddings)
+            throw new MaskException($"{nameof(MaskFoldOptions.ReferenceOutput)} multiplies the output projection by itself, but this model's is its embedding. Leave the option off: the fold is exact then.");
+        PruningPlan plan = Plan(values);
+        LlamaModel result = ModelSurgery.Apply(model, plan, progress, cancellationToken);
+        try
+        {
+            using var noGrad = no_grad();
+            using var scope = NewDisposeScope();
+            var factors = new FoldFactors(values, plan, model.Device);
+            FoldEnds(result, factors.Hidden, options);
+            for (int layer = 0; layer < plan.Layers.Length; layer++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                FoldBlock(result.layers[layer], layer, factors);
+                progress?.Report(new ShearingProgress("fold", layer + 1, plan.Layers.Length, "blocks"));
+            }
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
+
+        return result;
+    }
+
+    // Logits are (norm(x) * w * z) Eᵀ. When E is the embedding too and carries z, the final norm must not carry it again.
+    private static void FoldEnds(LlamaModel result, Tensor? hidden, MaskFoldOptions options)
+    {
+        bool tied = result.lm_head is null;
+        if (options.GateEmbedding)
+            Multiply(result.embed_tokens.weight, hidden);
+        if (!(tied && options.GateEmbedding))
+            Multiply(result.norm.weight, hidden);
+        if (options.ReferenceOutput)
+            Multiply(result.lm_head!.weight, hidden);
+    }
+
+    private static void FoldBlock(LlamaBlock block, int layer, FoldFactors factors)
+    {
+        using var scope = NewDisposeScope();
+        if (block.self_attn is { } attention)
+        {
+            Multiply(block.input_layernorm!.weight, factors.Hidden);
+            MultiplyRows(attention.v_proj, factors.ValueRows(layer));
+            Multiply(attention.o_proj.weight, factors.OutputColumns(layer));
+            MultiplyRows(attention.o_proj, factors.Attention(layer), factors.Hidden);
+        }
+
+        if (block.mlp is { } mlp)
+        {
+            Multiply(block.post_attention_layernorm!.weight, factors.Hidden);
+            MultiplyRows(mlp.up_proj, factors.Intermediate(layer));
+            MultiplyRows(mlp.down_proj, factors.Mlp(layer), factors.Hidden);
+        }
+    }
+
+    // Factors [out] or [1] on the output channels: weight [out, in] and bias [out].
+    private static void MultiplyRows(Projection projection, params Tensor?[] factors)
+    {
+        Multiply(projection.weight, [.. factors.Select(f => f?.unsqueeze(1))]);
+        if (projection.bias is not null)
+            Multiply(projection.bias, factors);
+    }
+
+    // In place, one after the other; 16-bit weights by way of one float32 copy.
+    private static void Multiply(Parameter weight, params Tensor?[] factors)
+    {
+        if (factors.All(f => f is null))
+            return;
+        using var scope = NewDisposeScope();
+        bool wide = weight.dtype == ScalarType.Float32;
+        Tensor product = wide ? weight : weight.to(ScalarType.Float32);
+        foreach (Tensor? factor in factors)
+            if (factor is not null)
+                product.mul_(factor);
+        if (!wide)
+            weight.copy_(product);
+    }
+
+    private static IndexSet Kept(int size, Func<int, bool> stays) => IndexSet.Of(Enumerable.Range(0, size).Where(stays));
+}
