@@ -63,9 +63,9 @@ public sealed partial class LlamaGates
 
     /// <summary>The gradients that a backward pass left in the gates, flat as in <see cref="FromValues"/>. Zero where none has arrived. Does not reset them.</summary>
     /// <returns>New arrays by axis, one for every axis that has gates.</returns>
-    public IReadOnlyDictionary<PruningAxes, float[]> Gradients()
+    public IReadOnlyDictionary<PruningAxes, ReadOnlyMemory<float>> Gradients()
     {
-        var result = new SortedDictionary<PruningAxes, float[]>();
+        var result = new SortedDictionary<PruningAxes, ReadOnlyMemory<float>>();
         foreach (PruningAxes axis in SingleAxes)
         {
             if (Rows(axis) is not { } rows)

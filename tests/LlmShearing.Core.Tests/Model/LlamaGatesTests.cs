@@ -46,10 +46,10 @@ public class LlamaGatesTests
     {
         using LlamaModel model = TinyLlama.Create(TinyLlama.Config([.. Shape.Layers]));
         using LlamaGates gates = LlamaGates.FromValues(Shape, Values(Shape), requiresGrad: true);
-        Assert.All(gates.Gradients().Values, flat => Assert.All(flat, g => Assert.Equal(0, g)));
+        Assert.All(gates.Gradients().Values, flat => Assert.All(flat.ToArray(), g => Assert.Equal(0, g)));
         using var scope = NewDisposeScope();
         model.forward(TinyLlama.Ids(TinyLlama.Batch(1, 2, 7)), new ForwardOptions { Gates = gates }).square().mean().backward();
-        IReadOnlyDictionary<PruningAxes, float[]> gradients = gates.Gradients();
+        Dictionary<PruningAxes, float[]> gradients = gates.Gradients().ToDictionary(g => g.Key, g => g.Value.ToArray());
         Assert.Equal(gates.Hidden!.grad!.data<float>().ToArray(), gradients[PruningAxes.Hidden]);
         Assert.Equal(gates.Intermediate!.SelectMany(g => g.grad!.data<float>().ToArray()), gradients[PruningAxes.Intermediate]);
         Assert.Equal(6, gradients[PruningAxes.QueryHeads].Length);
