@@ -174,21 +174,27 @@ public sealed class DomainBatches : ITrainingData
         return (SavedPlace.Number(place, "epoch", long.MaxValue - 1), SavedPlace.Number(place, "position", domain.Count));
     }
 
-    private JsonObject CreateDescription(TokenDomain[] domains) => new()
+    private JsonObject CreateDescription(TokenDomain[] domains)
     {
-        ["data"] = Kind,
-        ["seed"] = _options.Seed,
-        ["shuffle"] = _options.Shuffle,
-        ["batchSize"] = _options.BatchSize,
-        ["sequenceLength"] = SequenceLength,
-        ["exhaustion"] = _options.Exhaustion.ToString(),
-        ["sampler"] = _sampler.GetType().Name,
-        ["domains"] = new JsonArray([.. domains.Select((d, i) => new JsonObject
+        var description = new JsonObject
         {
-            ["name"] = d.Name,
-            ["rows"] = d.Rows.Describe(),
-            ["fingerprint"] = RowFingerprint.Of(d.Rows),
-            ["proportion"] = _sampler.Proportions[i],
-        })]),
-    };
+            ["data"] = Kind,
+            ["seed"] = _options.Seed,
+            ["shuffle"] = _options.Shuffle,
+            ["batchSize"] = _options.BatchSize,
+            ["sequenceLength"] = SequenceLength,
+            ["exhaustion"] = _options.Exhaustion.ToString(),
+            ["sampler"] = _sampler.GetType().Name,
+            ["domains"] = new JsonArray([.. domains.Select((d, i) => new JsonObject
+            {
+                ["name"] = d.Name,
+                ["rows"] = d.Rows.Describe(),
+                ["fingerprint"] = RowFingerprint.Of(d.Rows),
+                ["proportion"] = _sampler.Proportions[i],
+            })]),
+        };
+        if (_sampler.Describe() is { } settings)
+            description["settings"] = settings;
+        return description;
+    }
 }

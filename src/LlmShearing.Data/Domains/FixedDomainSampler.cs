@@ -24,12 +24,7 @@ public sealed class FixedDomainSampler : IDomainSampler
     /// <exception cref="TokenDataException">The options are not valid; the message names the domain or the sum.</exception>
     public FixedDomainSampler(FixedDomainSamplerOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        if (options.Problem() is string problem)
-            throw new TokenDataException(problem);
-        _domains = [.. options.Proportions.Keys.Order(StringComparer.Ordinal)];
-        double sum = options.Proportions.Values.Sum();
-        _proportions = [.. _domains.Select(d => options.Proportions[d] / sum)];
+        (_domains, _proportions) = SamplerChecks.Shares(options);
         _seed = options.Seed;
         _phases = [.. _domains.Select((_, i) => Phase(_seed, i))];
         _counts = new long[_domains.Length];

@@ -22,6 +22,10 @@ public interface IDomainSampler
     /// <exception cref="TokenDataException">There is not one finite loss for each domain.</exception>
     void Update(IReadOnlyList<double> losses);
 
+    /// <summary>What else decides the choices, besides domains and proportions at the start: reference losses, step sizes. A run resumes only with equal descriptions.</summary>
+    /// <returns>A small JSON object; null when there is nothing else.</returns>
+    JsonObject? Describe() => null;
+
     /// <summary>Everything needed to go on later with the same choices.</summary>
     /// <returns>A small JSON object for a training checkpoint; the caller's to keep.</returns>
     JsonObject Save();

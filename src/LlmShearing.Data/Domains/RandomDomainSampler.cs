@@ -23,12 +23,7 @@ public sealed class RandomDomainSampler : IDomainSampler
     /// <exception cref="TokenDataException">The options are not valid; the message names the domain or the sum.</exception>
     public RandomDomainSampler(FixedDomainSamplerOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        if (options.Problem() is string problem)
-            throw new TokenDataException(problem);
-        _domains = [.. options.Proportions.Keys.Order(StringComparer.Ordinal)];
-        double sum = options.Proportions.Values.Sum();
-        _proportions = [.. _domains.Select(d => options.Proportions[d] / sum)];
+        (_domains, _proportions) = SamplerChecks.Shares(options);
         _seed = options.Seed;
         _stream = Mixing.Derive(options.Seed, Name);
     }

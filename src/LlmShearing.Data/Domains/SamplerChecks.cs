@@ -5,6 +5,18 @@ namespace LlmShearing.Data;
 
 internal static class SamplerChecks
 {
+    /// <summary>Domains in the order of their names, and their shares scaled to 1.</summary>
+    /// <exception cref="TokenDataException">The options are not valid.</exception>
+    public static (string[] Domains, double[] Shares) Shares(FixedDomainSamplerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Problem() is string problem)
+            throw new TokenDataException(problem);
+        string[] domains = [.. options.Proportions.Keys.Order(StringComparer.Ordinal)];
+        double sum = options.Proportions.Values.Sum();
+        return (domains, [.. domains.Select(d => options.Proportions[d] / sum)]);
+    }
+
     /// <summary>Refuses losses that are not one finite number for each domain.</summary>
     public static void Losses(IReadOnlyList<double> losses, IReadOnlyList<string> domains)
     {

@@ -1,0 +1,168 @@
+// What LLM-Shearing's data set gives out, through our sampler and our batches. Orders of shuffled rows belong to the original's library, so they are given to the test
+// as rows in that order; partitions over several ranks have no counterpart here, where one process reads.
+using System.Text.Json.Nodes;
+using LlmShearing.Testing;
+using Xunit;
+
+namespace LlmShearing.Data.Tests.Domains;
+
+public class DynamicLoadingGoldenTests
+{
+    private const string Sampling = "shearing/dynamic-loading/sampler.json";
+    private const string Partition = "shearing/dynamic-loading/partition.json";
+
+    // Draw by draw from the original's uniform numbers: proportion changes and domains that wrap included.
+    [GoldenFact(Sampling)]
+    public void Batches_UniformsOfTheOriginal_GiveItsRows()
+    {
+        int cases = 0;
+        foreach (JsonNode? c in Read(Sampling)["cases"]!.AsArray())
+        {
+            int[] offsets = Numbers<int>(c!["global_id_offset_per_domain"]);
+            double[] uniforms = Numbers<double>(c["uniforms"]), start = Numbers<double>(c["proportion"]);
+            JsonNode? change = c["proportion_change"];
+            using DomainBatches data = Data(c, start, uniforms);
+            var ids = new List<int>();
+            for (int draw = 0; draw < uniforms.Length; draw++)
+            {
+                // Losses that lead exactly to the new proportions: p exp(ln(q / p)) = q.
+                if (change?["before_draw"]!.GetValue<int>() == draw)
+                    data.Update(Numbers<double>(change["proportion"]).Select((q, i) => (Name(i), 10 + Math.Log(q / start[i]))).ToDictionary());
+                TrainingBatch batch = data.NextBatch()!;
+                ids.Add(offsets[batch.Domains![0][1] - '0'] + batch.Tokens.Ids[1]);
+            }
+
+            Assert.Equal(Numbers<int>(c["global_ids"]), ids);
+            cases++;
+        }
+
+        Assert.Equal(5, cases);
+    }
+
+    // The original takes the used rows out and keeps the order of the rest; a saved place does the same.
+    [GoldenFact(Sampling)]
+    public void Restore_WhereTheOriginalResumed_GivesTheRemainingRows()
+    {
+        foreach (JsonNode? c in Read(Sampling)["resumption"]!.AsArray())
+        {
+            for (int domain = 0; domain < c!["set_names"]!.AsArray().Count; domain++)
+            {
+                int[] order = Numbers<int>(c["order_from_start"]![domain]), used = Numbers<int>(c["used_positions"]![domain]);
+                DomainBatches Open() => DomainBatches.Of("d0", Rows(order), new DomainBatchesOptions { Shuffle = false, Exhaustion = ExhaustionPolicy.Stop });
+                using DomainBatches first = Open(), resumed = Open();
+                Assert.Equal(used, used.Select(_ => first.NextBatch()!.Tokens.Ids[1]));
+                resumed.Restore(first.Save());
+                Assert.Equal(Numbers<int>(c["order_after_resume"]![domain]), All(resumed));
+            }
+        }
+    }
+
+    // One rank: all rows in their order without those used; -1 is the original's padding.
+    [GoldenFact(Partition)]
+    public void Batches_OneRank_GiveTheRowsOfTheOriginalsPartition()
+    {
+        int cases = 0;
+        foreach (JsonNode? c in Read(Partition)["cases"]!.AsArray().Where(c => c!["num_physical_nodes"]!.GetValue<int>() * c["ranks_per_node"]!.GetValue<int>() == 1))
+        {
+            int[] used = Numbers<int>(c!["used"]);
+            using DomainBatches data = DomainBatches.Of(
+                "d0", Rows([.. Enumerable.Range(0, c["num_samples"]!.GetValue<int>()).Except(used)]), new DomainBatchesOptions { Shuffle = false, Exhaustion = ExhaustionPolicy.Stop });
+            Assert.Equal(Numbers<int>(c["ids"]).Where(i => i >= 0), All(data));
+            cases++;
+        }
+
+        Assert.Equal(4, cases);
+    }
+
+    // 20,000 draws from NumPy's legacy generator: the same counts, whose chi-square is that of a fair draw.
+    [GoldenFact(Sampling)]
+    public void NextDomain_GeneratorOfTheOriginal_GivesItsCounts()
+    {
+        foreach (JsonNode? c in Read(Sampling)["statistics"]!.AsArray())
+        {
+            double[] shares = Numbers<double>(c!["proportion"]);
+            int[] counts = new int[shares.Length];
+            var random = new NumpyRandom(c["numpy_global_seed"]!.GetValue<uint>());
+            ReferenceLossSampler sampler = Sampler(shares, _ => random.NextDouble());
+            for (int i = 0; i < c["draws"]!.GetValue<int>(); i++)
+                counts[sampler.NextDomain()]++;
+            Assert.Equal(Numbers<int>(c["counts"]), counts);
+            double chiSquare = counts.Zip(Numbers<double>(c["expected"]), (n, e) => (n - e) * (n - e) / e).Sum();
+            Assert.Equal(c["chi_square"]!.GetValue<double>(), chiSquare, 9);
+            Assert.InRange(chiSquare, 0.38, 22.5);   // six degrees of freedom, 0.1% on each side
+        }
+    }
+
+    private static DomainBatches Data(JsonNode c, double[] shares, double[] uniforms)
+    {
+        int[] sizes = Numbers<int>(c["samples_per_domain"]);
+        TokenDomain[] domains = [.. c["order_of_each_domain"]!.AsArray().Select((o, i) => new TokenDomain(Name(i), Rows([.. Numbers<int>(o).Take(sizes[i])])))];
+        return new DomainBatches(domains, Sampler(shares, draw => uniforms[draw]), new DomainBatchesOptions { Shuffle = false });
+    }
+
+    private static ReferenceLossSampler Sampler(double[] shares, Func<ulong, double> uniform)
+    {
+        var start = new FixedDomainSamplerOptions { Proportions = shares.Select((p, i) => (Name(i), p)).ToDictionary() };
+        return new ReferenceLossSampler(start, new ReferenceLossOptions { Smoothing = 0, Losses = shares.Select((_, i) => (Name(i), 10.0)).ToDictionary() }, uniform);
+    }
+
+    // Row r of a domain is [0, r].
+    private static MemoryTokenRows Rows(int[] order) => new("rows", order.Select(r => new[] { 0, r }));
+
+    private static List<int> All(DomainBatches data)
+    {
+        var rows = new List<int>();
+        while (data.NextBatch() is { } batch)
+            rows.Add(batch.Tokens.Ids[1]);
+        return rows;
+    }
+
+    // Names whose order is that of the numbers.
+    private static string Name(int domain) => $"d{domain}";
+
+    private static JsonNode Read(string golden) => JsonNode.Parse(File.ReadAllText(Goldens.Path(golden)))!;
+
+    private static T[] Numbers<T>(JsonNode? node) => [.. node!.AsArray().Select(v => v!.GetValue<T>())];
+
+    // MT19937 as numpy.random.seed and numpy.random.random_sample use it.
+    private sealed class NumpyRandom
+    {
+        private readonly uint[] _state = new uint[624];
+        private int _next = 624;
+
+        public NumpyRandom(uint seed)
+        {
+            _state[0] = seed;
+            for (uint i = 1; i < 624; i++)
+                _state[i] = (1812433253 * (_state[i - 1] ^ (_state[i - 1] >> 30))) + i;
+        }
+
+        public double NextDouble()
+        {
+            uint high = Next() >> 5, low = Next() >> 6;
+            return ((high * 67108864.0) + low) / 9007199254740992.0;
+        }
+
+        private uint Next()
+        {
+            if (_next == 624)
+                Twist();
+            uint y = _state[_next++];
+            y ^= y >> 11;
+            y ^= (y << 7) & 0x9d2c5680;
+            y ^= (y << 15) & 0xefc60000;
+            return y ^ (y >> 18);
+        }
+
+        private void Twist()
+        {
+            for (int i = 0; i < 624; i++)
+            {
+                uint y = (_state[i] & 0x80000000) | (_state[(i + 1) % 624] & 0x7fffffff);
+                _state[i] = _state[(i + 397) % 624] ^ (y >> 1) ^ ((y & 1) == 0 ? 0 : 0x9908b0df);
+            }
+
+            _next = 0;
+        }
+    }
+}
