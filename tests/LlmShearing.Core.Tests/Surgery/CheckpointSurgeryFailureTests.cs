@@ -1,3 +1,4 @@
+using LlmShearing.Testing;
 using LlmShearing.Core.Tests.Checkpoints;
 
 namespace LlmShearing.Core.Tests.Surgery;

@@ -1,3 +1,4 @@
+using LlmShearing.Testing;
 using System.Diagnostics;
 using LlmShearing.Core.Tests.Checkpoints;
 

@@ -1,7 +1,7 @@
-namespace LlmShearing.Core.Tests.Checkpoints;
+namespace LlmShearing.Testing;
 
 /// <summary>A folder that goes away with the test.</summary>
-internal sealed class TemporaryFolder : IDisposable
+public sealed class TemporaryFolder : IDisposable
 {
     public TemporaryFolder() => Path = Directory.CreateTempSubdirectory("shearing-").FullName;
 
