@@ -13,7 +13,8 @@ public static class MaskFold
 
     /// <summary>
     /// The units that stay: those whose value is not zero, and of heads and intermediate channels those whose group, sub-block and block have values that are not zero either.
-    /// A block stays while one of its sub-blocks does.
+    /// A block stays while one of its sub-blocks does. A sub-block whose units are all zero still adds its output bias, if it has one and its own value is not zero: it then keeps its
+    /// first unit, which the fold multiplies by zero.
     /// </summary>
     /// <param name="values">Masks. Numbers of zeros may differ from layer to layer; the plan's target then is not uniform.</param>
     /// <returns>A plan for models of the masks' shape.</returns>
@@ -23,7 +24,7 @@ public static class MaskFold
         ArgumentNullException.ThrowIfNull(values);
         LlamaShape shape = values.Source;
         var units = new UnitValues(values);
-        IndexSet hidden = Kept(shape.HiddenSize, d => units.Hidden(d) != 0);
+        IndexSet hidden = Kept(shape.HiddenSize, d => units.Hidden(d) != 0, atLeastOne: false);
         if (hidden.Count == 0)
             throw new MaskException($"All {shape.HiddenSize} hidden values are zero. At least one residual channel must stay.");
         LayerPlan[] layers =
@@ -31,8 +32,8 @@ public static class MaskFold
             .. Enumerable.Range(0, shape.Layers.Length)
                 .Select(l => new LayerPlan(
                     l,
-                    Kept(shape.Layers[l].QueryHeads, q => units.KeepsAttention(l) && units.Query(l, q) != 0 && units.GroupOfQuery(l, q) != 0),
-                    Kept(shape.Layers[l].IntermediateSize, i => units.KeepsMlp(l) && units.Intermediate(l, i) != 0)))
+                    units.KeepsAttention(l) ? Kept(shape.Layers[l].QueryHeads, q => units.Query(l, q) != 0 && units.GroupOfQuery(l, q) != 0, shape.OutputBias) : IndexSet.Empty,
+                    units.KeepsMlp(l) ? Kept(shape.Layers[l].IntermediateSize, i => units.Intermediate(l, i) != 0, shape.MlpBias) : IndexSet.Empty))
                 .Where(l => l.QueryHeads.Count > 0 || l.Intermediate.Count > 0),
         ];
         if (layers.Length == 0)
@@ -104,25 +105,24 @@ public static class MaskFold
         if (block.self_attn is { } attention)
         {
             Multiply(block.input_layernorm!.weight, factors.Hidden);
-            MultiplyRows(attention.v_proj, factors.ValueRows(layer));
-            Multiply(attention.o_proj.weight, factors.OutputColumns(layer));
-            MultiplyRows(attention.o_proj, factors.Attention(layer), factors.Hidden);
+            MultiplyRows(attention.v_proj, [factors.ValueRows(layer)]);
+            MultiplyRows(attention.o_proj, [factors.Attention(layer), factors.Hidden], factors.OutputColumns(layer));
         }
 
         if (block.mlp is { } mlp)
         {
             Multiply(block.post_attention_layernorm!.weight, factors.Hidden);
-            MultiplyRows(mlp.up_proj, factors.Intermediate(layer));
-            MultiplyRows(mlp.down_proj, factors.Mlp(layer), factors.Hidden);
+            MultiplyRows(mlp.up_proj, [factors.Intermediate(layer)]);
+            MultiplyRows(mlp.down_proj, [factors.Mlp(layer), factors.Hidden]);
         }
     }
 
-    // Factors [out] or [1] on the output channels: weight [out, in] and bias [out].
-    private static void MultiplyRows(Projection projection, params Tensor?[] factors)
+    // Factors [out] or [1] on the output channels, weight [out, in] and bias [out]; and one [in] on the input channels.
+    private static void MultiplyRows(Projection projection, Tensor?[] rows, Tensor? columns = null)
     {
-        Multiply(projection.weight, [.. factors.Select(f => f?.unsqueeze(1))]);
+        Multiply(projection.weight, [.. rows.Select(f => f?.unsqueeze(1)), columns]);
         if (projection.bias is not null)
-            Multiply(projection.bias, factors);
+            Multiply(projection.bias, rows);
     }
 
     // In place, one after the other; 16-bit weights by way of one float32 copy.
@@ -140,5 +140,9 @@ public static class MaskFold
             weight.copy_(product);
     }
 
-    private static IndexSet Kept(int size, Func<int, bool> stays) => IndexSet.Of(Enumerable.Range(0, size).Where(stays));
+    private static IndexSet Kept(int size, Func<int, bool> stays, bool atLeastOne)
+    {
+        IndexSet kept = IndexSet.Of(Enumerable.Range(0, size).Where(stays));
+        return kept.Count == 0 && size > 0 && atLeastOne ? IndexSet.All(1) : kept;
+    }
 }
