@@ -101,7 +101,7 @@ public sealed class MaskLearner : ITrainable, IDisposable
         _drawn = null;
         using (gates)
         {
-            _last = Masks.AddGradients(sample, gates.Gradients().ToDictionary(g => g.Key, g => (ReadOnlyMemory<float>)g.Value), key.Step, scale);
+            _last = Masks.AddGradients(sample, gates.Gradients(), key.Step, scale);
             return _last.Loss;
         }
     }

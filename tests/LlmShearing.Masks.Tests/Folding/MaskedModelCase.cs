@@ -90,6 +90,12 @@ internal sealed class MaskedModelCase : IDisposable
         return Numbers(model.forward(Input(), new ForwardOptions { Gates = gates }));
     }
 
+    public void AssertWeightGradients(string prefix)
+    {
+        foreach ((string name, var weight) in Model.NamedWeights())
+            Near.Equal(Tensors.Floats(prefix + ComposerName(name)), Numbers(weight.grad!), 2e-6, what: name);
+    }
+
     public static float[] Numbers(Tensor t) => t.to(ScalarType.Float32).contiguous().data<float>().ToArray();
 
     public void Dispose()

@@ -59,6 +59,23 @@ internal static class TinyMasks
         };
     }
 
+    /// <summary>Half the hidden size and intermediate channels, one block less, and other heads.</summary>
+    public static LlamaShape Target(LlamaShape shape, int queryHeads, int keyValueHeads) => shape with
+    {
+        HiddenSize = shape.HiddenSize / 2,
+        Layers = [.. Enumerable.Repeat(new LayerShape(queryHeads, keyValueHeads, shape.Layers[0].IntermediateSize / 2), shape.Layers.Length - 1)],
+    };
+
+    /// <summary>Masks for a target with random logits, some of them at the bounds.</summary>
+    public static MaskState State(LlamaShape source, LlamaShape target, int seed)
+    {
+        var state = new MaskState(new SparsityConstraint(MaskLayout.ForTarget(source, target), new SparsityRamp(0)));
+        var random = new Random(seed);
+        foreach (MaskFamily family in state.Layout.Families)
+            state.SetLogits(family.Axis, [.. Enumerable.Range(0, family.Count).Select(_ => (random.NextSingle() - 0.5f) * 12)]);
+        return state;
+    }
+
     /// <summary>Few tokens gate the activations, many the weights: both ways must agree with the cut model.</summary>
     public static void AssertSame(LlamaModel masked, MaskValues masks, LlamaModel cut, bool gateEmbedding = true, double tolerance = 1e-5)
     {
