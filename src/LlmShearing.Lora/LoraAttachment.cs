@@ -63,6 +63,8 @@ public sealed class LoraAttachment : IDisposable
 
     internal LoraDropout Dropout => _dropout;
 
+    internal IReadOnlyList<LoraTap> Taps => _taps;
+
     /// <summary>Attaches an adapter that PEFT or this library saved.</summary>
     /// <param name="folder">Folder with adapter_config.json and adapter_model.safetensors.</param>
     /// <param name="model">The base model, on its device and in its dtype.</param>

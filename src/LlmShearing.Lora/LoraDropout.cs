@@ -1,7 +1,5 @@
 // Dropout on the input of the adapters of one model. Masks derive from the micro-batch and the projection alone: a block that is run twice
-// drops the same elements, and so does a resumed run. Each element's draw is a hash of its index, which vectorises: about ten times as fast as a
-// sequential generator, and the same on every device.
-using System.Numerics;
+// drops the same elements, and so does a resumed run.
 using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
@@ -23,27 +21,35 @@ internal sealed class LoraDropout(double probability)
 
     public void End() => _key = null;
 
+    /// <summary>The mask to apply now; null outside of training.</summary>
+    /// <param name="stream">Which projection.</param>
+    public DropoutMask? Mask(ulong stream)
+    {
+        if (_key is not { } key || IsSuspended || probability == 0)
+            return null;
+        ulong seed = key.Derive(stream);
+        return new DropoutMask((uint)seed, (uint)(seed >> 32), _threshold, _kept);
+    }
+
     /// <summary>x with a share of its elements zero and the others scaled up to keep the mean; x itself outside of training.</summary>
     /// <param name="x">Any shape, float32.</param>
     /// <param name="stream">Which projection.</param>
     public Tensor Apply(Tensor x, ulong stream)
     {
-        if (_key is not { } key || IsSuspended || probability == 0)
+        if (Mask(stream) is not { } mask)
             return x;
         using var scope = NewDisposeScope();
-        Tensor mask = empty(x.shape, dtype: ScalarType.Float32), flat = mask.view(-1);
-        ulong seed = key.Derive(stream);
-        Fill(flat, (uint)seed, (uint)(seed >> 32));
-        return (x * mask.to(x.device)).MoveToOuterDisposeScope();
+        Tensor values = empty(x.shape, dtype: ScalarType.Float32);
+        Fill(values.view(-1), mask);
+        return (x * values.to(x.device)).MoveToOuterDisposeScope();
     }
 
-    // Each element's draw depends on its index alone, so pieces may be filled side by side.
-    private unsafe void Fill(Tensor mask, uint seed, uint salt)
+    private static unsafe void Fill(Tensor values, DropoutMask mask)
     {
-        long count = mask.NumberOfElements;
+        long count = values.NumberOfElements;
         for (long block = 0; block < count; block += LargestSpan)
         {
-            using Tensor part = mask.narrow(0, block, Math.Min(LargestSpan, count - block));
+            using Tensor part = values.narrow(0, block, Math.Min(LargestSpan, count - block));
             Span<float> all = MemoryMarshal.Cast<byte, float>(part.bytes);
             int length = all.Length, pieces = (length + ElementsAtOnce - 1) / ElementsAtOnce;
             long first = block;
@@ -52,8 +58,8 @@ internal sealed class LoraDropout(double probability)
                 float* start = data;
                 void Piece(int i)
                 {
-                    int from = i * ElementsAtOnce, size = Math.Min(ElementsAtOnce, length - from);
-                    Fill(new Span<float>(start + from, size), (uint)(first + from), seed, salt + (uint)((first + from) >> 32));
+                    int from = i * ElementsAtOnce;
+                    mask.Fill(new Span<float>(start + from, Math.Min(ElementsAtOnce, length - from)), first + from);
                 }
 
                 if (pieces == 1)
@@ -62,31 +68,5 @@ internal sealed class LoraDropout(double probability)
                     Parallel.For(0, pieces, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, Piece);
             }
         }
-    }
-
-    private void Fill(Span<float> mask, uint first, uint seed, uint salt)
-    {
-        int i = 0;
-        var threshold = new Vector<uint>(_threshold);
-        var kept = new Vector<uint>(BitConverter.SingleToUInt32Bits(_kept));
-        Span<uint> bits = MemoryMarshal.Cast<float, uint>(mask);
-        for (Vector<uint> index = Vector<uint>.Indices + new Vector<uint>(first); i <= bits.Length - Vector<uint>.Count; i += Vector<uint>.Count, index += new Vector<uint>((uint)Vector<uint>.Count))
-            (Vector.GreaterThanOrEqual(Hash(index, seed, salt), threshold) & kept).CopyTo(bits[i..]);
-        for (; i < bits.Length; i++)
-            bits[i] = Hash(new Vector<uint>(first + (uint)i), seed, salt)[0] >= _threshold ? kept[0] : 0;
-    }
-
-    // An integer mixer with low bias (two multiplications between xor-shifts; constants by C. Wellons' search, "hash-prospector"), the second half of the seed in the middle.
-    private static Vector<uint> Hash(Vector<uint> x, uint seed, uint salt)
-    {
-        x ^= new Vector<uint>(seed);
-        x ^= Vector.ShiftRightLogical(x, 16);
-        x *= 0x7FEB352Du;
-        x ^= Vector.ShiftRightLogical(x, 15);
-        x += new Vector<uint>(salt);
-        x *= 0x846CA68Bu;
-        x ^= Vector.ShiftRightLogical(x, 16);
-        x *= 0x7FEB352Du;
-        return x ^ Vector.ShiftRightLogical(x, 15);
     }
 }

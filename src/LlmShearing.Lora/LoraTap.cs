@@ -22,15 +22,19 @@ internal sealed class LoraTap(LoraTarget target, ulong stream, Projection projec
         return nn.functional.linear(Low(input), B).MoveToOuterDisposeScope();              // [..., out]
     }
 
-    // One operator adds the product to the output of the base, instead of one for the product and one for the sum.
-    public Tensor OnForward(Tensor input, Tensor output)
+    public Tensor Project(Projection owner, Tensor input) =>
+        LoraFunction.Supports(owner, input, Target.Rank) ? LoraFunction.Run(owner, input, A, B, Target.Scale, dropout.Mask(stream)) : Compose(owner, input);
+
+    /// <summary>The same out of operators, for any device and type.</summary>
+    internal Tensor Compose(Projection owner, Tensor input)
     {
-        if (output.dtype != ScalarType.Float32)
-            return output + OnForward(input)!.to(output.dtype);
         using var scope = NewDisposeScope();
+        Tensor output = owner.Linear(input);                                               // [..., out]
+        if (output.dtype != ScalarType.Float32)
+            return (output + OnForward(input)!.to(output.dtype)).MoveToOuterDisposeScope();
         Tensor low = Low(input).reshape(-1, Target.Rank);                                  // [N, r]
         Tensor flat = output.reshape(low.shape[0], -1);                                    // [N, out]
-        return flat.addmm(low, B.t()).view(output.shape).MoveToOuterDisposeScope();
+        return flat.addmm(low, B.t()).view(output.shape).MoveToOuterDisposeScope();        // one operator instead of one for the product and one for the sum
     }
 
     // s A dropout(x): [..., r]; scaled where there is least of it.

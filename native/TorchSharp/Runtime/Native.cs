@@ -56,6 +56,11 @@ internal static unsafe partial class Native
     [DllImport(Bridge)] internal static extern int lts_autograd_grad(
         nint* outputs, int outputCount, nint* inputs, int inputCount, nint* grads,
         int retainGraph, int createGraph, int allowUnused, nint* results);
+    [DllImport(Bridge)] internal static extern int lts_function_wrap(
+        byte* name, nint* inputs, int inputCount, nint* constant, int constantCount, nint* dirty, int dirtyCount, nint* saved, int savedCount,
+        nint* outputs, int outputCount, delegate* unmanaged<nint, nint, nint*, int, nint*, int, byte*, int, int> backward,
+        delegate* unmanaged<nint, void> release, nint context, nint* wrapped);
+    [DllImport(Bridge)] internal static extern int lts_function_saved(nint node, nint* results, int capacity);
     [DllImport(Bridge), SuppressGCTransition] internal static extern int lts_grad_mode();
     [DllImport(Bridge), SuppressGCTransition] internal static extern void lts_set_grad_mode(int enabled);
     [DllImport(Bridge)] internal static extern int lts_inference_mode();

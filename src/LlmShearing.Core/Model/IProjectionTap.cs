@@ -10,9 +10,13 @@ public interface IProjectionTap
     /// <returns>A delta [..., out] added to the projection's output, or null.</returns>
     Tensor? OnForward(Tensor input);
 
-    /// <summary>Called with input and output; by default adds what <see cref="OnForward(Tensor)"/> returns. Taps that can add more cheaply than by a delta do it here.</summary>
+    /// <summary>Computes the tapped projection; by default its own output plus what <see cref="OnForward(Tensor)"/> returns. Taps that can do both more cheaply do it here.</summary>
+    /// <param name="projection">The tapped projection; <see cref="Projection.Linear"/> is its own output.</param>
     /// <param name="input">The input after input gates [..., in]; must not be disposed or changed.</param>
-    /// <param name="output">The projection's own output [..., out]; must not be used by the caller afterwards.</param>
-    /// <returns>[..., out], in the type of <paramref name="output"/>; may be <paramref name="output"/> itself.</returns>
-    Tensor OnForward(Tensor input, Tensor output) => OnForward(input) is { } delta ? output + delta.to(output.dtype) : output;
+    /// <returns>[..., out], in the type of the projection's own output.</returns>
+    Tensor Project(Projection projection, Tensor input)
+    {
+        Tensor output = projection.Linear(input);
+        return OnForward(input) is { } delta ? output + delta.to(output.dtype) : output;
+    }
 }

@@ -58,6 +58,17 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => Gated(input, null, null);
 
+    /// <summary>x Wᵀ + b, without gates and tap.</summary>
+    /// <param name="input">[..., in].</param>
+    /// <returns>[..., out] in the caller's dispose scope.</returns>
+    /// <exception cref="ArgumentException">The input has another number of channels.</exception>
+    public Tensor Linear(Tensor input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        EnsureChannels(input);
+        return nn.functional.linear(input, weight, bias);
+    }
+
     /// <summary>y = ((x * inputGate) Wᵀ + b) * outputGate.</summary>
     /// <param name="input">[..., in].</param>
     /// <param name="inputGate">[in] or null.</param>
@@ -65,8 +76,7 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
     /// <returns>[..., out].</returns>
     internal Tensor Gated(Tensor input, Tensor? inputGate, Tensor? outputGate)
     {
-        if (input.shape[^1] != InFeatures)
-            throw new ArgumentException($"The projection takes {InFeatures} channels, but the input has {input.shape[^1]}.", nameof(input));
+        EnsureChannels(input);
 
         // With many tokens it is cheaper to scale the weight than the activations; the result and its gradients are the same.
         if (_tap is null && (inputGate is not null || outputGate is not null) && input.NumberOfElements / InFeatures > OutFeatures)
@@ -88,9 +98,13 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
         }
 
         Tensor x = inputGate is null ? input : input * inputGate.to(input.dtype);                             // [..., in]
-        Tensor y = nn.functional.linear(x, weight, bias);                                                     // [..., out]
-        if (_tap is not null)
-            y = _tap.OnForward(x, y);
+        Tensor y = _tap is null ? nn.functional.linear(x, weight, bias) : _tap.Project(this, x);              // [..., out]
         return outputGate is null ? y : y * outputGate.to(y.dtype);
+    }
+
+    private void EnsureChannels(Tensor input)
+    {
+        if (input.shape[^1] != InFeatures)
+            throw new ArgumentException($"The projection takes {InFeatures} channels, but the input has {input.shape[^1]}.", nameof(input));
     }
 }
