@@ -8,13 +8,15 @@ namespace LlmShearing.Testing;
 /// </summary>
 public sealed class ScriptedData(int seed = 1, int rows = 2, int length = 8, int vocabulary = 50, long batches = long.MaxValue) : ITrainingData
 {
-    private long _next;
+    private long _next, _lowDrawn;
     private double _low = 0.5;
 
     /// <summary>Called with the number of each micro-batch before it is given out.</summary>
     public Action<long>? OnNext { get; init; }
 
     public IReadOnlyDictionary<string, double>? Proportions => new SortedDictionary<string, double>(StringComparer.Ordinal) { ["high"] = 1 - _low, ["low"] = _low };
+
+    public IReadOnlyDictionary<string, long>? Drawn => new SortedDictionary<string, long>(StringComparer.Ordinal) { ["high"] = _next - _lowDrawn, ["low"] = _lowDrawn };
 
     /// <summary>One held-out set a domain.</summary>
     public static IReadOnlyList<EvaluationSet> Evaluation(int vocabulary = 50) =>
@@ -27,16 +29,18 @@ public sealed class ScriptedData(int seed = 1, int rows = 2, int length = 8, int
             return null;
         OnNext?.Invoke(_next);
         int drawn = HashCode(seed, _next);
-        return Batch(drawn, new Random(drawn).NextDouble() < _low, rows, length, vocabulary, $"batch {_next++}");
+        bool low = new Random(drawn).NextDouble() < _low;
+        _lowDrawn += low ? 1 : 0;
+        return Batch(drawn, low, rows, length, vocabulary, $"batch {_next++}");
     }
 
     public void Update(IReadOnlyDictionary<string, double> losses) => _low = losses["low"] / (losses["low"] + losses["high"]);
 
     public JsonObject Describe() => new() { ["seed"] = seed, ["rows"] = rows, ["length"] = length };
 
-    public JsonObject Save() => new() { ["next"] = _next, ["low"] = _low };
+    public JsonObject Save() => new() { ["next"] = _next, ["low"] = _low, ["low_drawn"] = _lowDrawn };
 
-    public void Restore(JsonObject state) => (_next, _low) = ((long)state["next"]!, (double)state["low"]!);
+    public void Restore(JsonObject state) => (_next, _low, _lowDrawn) = ((long)state["next"]!, (double)state["low"]!, (long)state["low_drawn"]!);
 
     public void Dispose()
     {

@@ -14,6 +14,9 @@ public interface ITrainingData : IDisposable
     /// <summary>Share of each domain in the samples to come; null when there are no domains.</summary>
     IReadOnlyDictionary<string, double>? Proportions => null;
 
+    /// <summary>Samples of each domain given out so far; null when they are not counted.</summary>
+    IReadOnlyDictionary<string, long>? Drawn => null;
+
     /// <summary>The next micro-batch.</summary>
     /// <param name="cancellationToken">Checked while waiting for data.</param>
     /// <returns>The micro-batch; null when the data are used up.</returns>

@@ -7,7 +7,7 @@ public sealed class TrainingCheckpoint
     private readonly CheckpointStore _store;
 
     private TrainingCheckpoint(CheckpointStore store, TrainingState state, bool isBest) =>
-        (_store, Step, Loss, Evaluation, IsBest) = (store, state.Step, state.Loss, state.Evaluation, isBest);
+        (_store, Step, Loss, Evaluation, Proportions, IsBest) = (store, state.Step, state.Loss, state.Evaluation, state.Proportions, isBest);
 
     /// <summary>Steps done.</summary>
     public long Step { get; }
@@ -17,6 +17,9 @@ public sealed class TrainingCheckpoint
 
     /// <summary>The last evaluation before it, or null.</summary>
     public EvaluationLosses? Evaluation { get; }
+
+    /// <summary>Share of each domain in the samples to come; null without domains, or when an older version wrote it.</summary>
+    public IReadOnlyDictionary<string, double>? Proportions { get; }
 
     /// <summary>Whether its evaluation had the lowest loss of the run.</summary>
     public bool IsBest { get; }

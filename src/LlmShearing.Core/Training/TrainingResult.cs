@@ -46,6 +46,12 @@ public sealed record TrainingResult
     /// <summary>Steps that were left out because a loss or gradient was not finite.</summary>
     public long SkippedSteps { get; init; }
 
+    /// <summary>Share of each domain in the samples to come, as the last evaluation left them: where a further run on the same domains may start. Null without domains.</summary>
+    public IReadOnlyDictionary<string, double>? Proportions { get; init; }
+
+    /// <summary>Samples of each domain that were used; null when the data do not count them.</summary>
+    public IReadOnlyDictionary<string, long>? Drawn { get; init; }
+
     /// <summary>What the caller should know: damaged checkpoints that were passed over, another number of threads than before.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

@@ -64,6 +64,18 @@ public sealed class DomainBatches : ITrainingData
         }
     }
 
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, long> Drawn
+    {
+        get
+        {
+            var drawn = new SortedDictionary<string, long>(StringComparer.Ordinal);
+            foreach (DomainCursor domain in _domains)
+                drawn[domain.Name] = long.CreateSaturating(((Int128)domain.Place.Epoch * domain.Count) + domain.Place.Position);
+            return drawn;
+        }
+    }
+
     /// <summary>The next micro-batch. When it cannot be made the place stays where it was.</summary>
     /// <param name="cancellationToken">Checked before each row.</param>
     /// <returns>The micro-batch; null when a domain is used up and the policy is to stop.</returns>

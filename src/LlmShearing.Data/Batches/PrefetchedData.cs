@@ -18,6 +18,7 @@ public sealed class PrefetchedData : ITrainingData
     private Reader? _reader;
     private JsonObject _place;
     private IReadOnlyDictionary<string, double>? _proportions;
+    private IReadOnlyDictionary<string, long>? _drawn;
     private bool _ended;
     private bool _disposed;
 
@@ -31,7 +32,7 @@ public sealed class PrefetchedData : ITrainingData
         (_inner, _readAhead) = (inner, readAhead);
         _description = inner.Describe();
         BatchesPerEpoch = inner.BatchesPerEpoch;
-        (_place, _proportions) = (inner.Save(), inner.Proportions);
+        (_place, _proportions, _drawn) = (inner.Save(), inner.Proportions, inner.Drawn);
     }
 
     /// <inheritdoc/>
@@ -39,6 +40,9 @@ public sealed class PrefetchedData : ITrainingData
 
     /// <summary>Shares after the last micro-batch given out.</summary>
     public IReadOnlyDictionary<string, double>? Proportions => _proportions;
+
+    /// <summary>Samples given out, those read ahead not among them.</summary>
+    public IReadOnlyDictionary<string, long>? Drawn => _drawn;
 
     /// <summary>The next micro-batch. An error of the data inside comes here, in its turn; after it the place is where it was, and the next call tries again.</summary>
     /// <param name="cancellationToken">Ends the wait; nothing is lost.</param>
@@ -57,7 +61,7 @@ public sealed class PrefetchedData : ITrainingData
             item.Error.Throw();
         }
 
-        (_place, _proportions, _ended) = (item.Place!, item.Proportions, item.Batch is null);
+        (_place, _proportions, _drawn, _ended) = (item.Place!, item.Proportions, item.Drawn, item.Batch is null);
         return item.Batch;
     }
 
@@ -68,7 +72,7 @@ public sealed class PrefetchedData : ITrainingData
         ObjectDisposedException.ThrowIf(_disposed, this);
         GoBack();
         _inner.Update(losses);
-        (_place, _proportions, _ended) = (_inner.Save(), _inner.Proportions, false);
+        LookInside();
     }
 
     /// <inheritdoc/>
@@ -84,7 +88,7 @@ public sealed class PrefetchedData : ITrainingData
         ObjectDisposedException.ThrowIf(_disposed, this);
         GoBack();
         _inner.Restore(state);
-        (_place, _proportions, _ended) = (_inner.Save(), _inner.Proportions, false);
+        LookInside();
     }
 
     /// <summary>Ends the background thread and disposes the data inside.</summary>
@@ -97,6 +101,8 @@ public sealed class PrefetchedData : ITrainingData
         _inner.Dispose();
     }
 
+    private void LookInside() => (_place, _proportions, _drawn, _ended) = (_inner.Save(), _inner.Proportions, _inner.Drawn, false);
+
     // Throws away what was read ahead: the data inside stand where the last micro-batch given out ends.
     private void GoBack()
     {
@@ -107,7 +113,7 @@ public sealed class PrefetchedData : ITrainingData
         _inner.Restore((JsonObject)_place.DeepClone());
     }
 
-    private sealed record Item(TrainingBatch? Batch, JsonObject? Place, IReadOnlyDictionary<string, double>? Proportions, ExceptionDispatchInfo? Error);
+    private sealed record Item(TrainingBatch? Batch, JsonObject? Place, IReadOnlyDictionary<string, double>? Proportions, IReadOnlyDictionary<string, long>? Drawn, ExceptionDispatchInfo? Error);
 
     // The thread, from its start to an end, an error or its disposal. Only it touches the data inside while it runs.
     private sealed class Reader : IDisposable
@@ -159,13 +165,13 @@ public sealed class PrefetchedData : ITrainingData
             try
             {
                 TrainingBatch? batch = _inner.NextBatch(_stop.Token);
-                return new Item(batch, _inner.Save(), _inner.Proportions, null);
+                return new Item(batch, _inner.Save(), _inner.Proportions, _inner.Drawn, null);
             }
 #pragma warning disable CA1031
             catch (Exception e) when (!(e is OperationCanceledException && _stop.IsCancellationRequested))
 #pragma warning restore CA1031
             {
-                return new Item(null, null, null, ExceptionDispatchInfo.Capture(e));
+                return new Item(null, null, null, null, ExceptionDispatchInfo.Capture(e));
             }
         }
     }

@@ -27,6 +27,27 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Run_Mixture_IsInLogTensorBoardCheckpointAndResult()
+    {
+        TrainingResult result = _run.Start(RunBench.Options with { Steps = 4 });
+        JsonObject[] evaluations = [.. _run.Files.Log().Select(l => JsonNode.Parse(l)!.AsObject()).Where(l => (string)l["kind"]! == "evaluation")];
+        Assert.Equal([0, 4, 8], evaluations.Select(l => (long)l["drawn"]!["low"]! + (long)l["drawn"]!["high"]!));
+        Assert.Equal(result.Proportions!["low"], (double)evaluations[^1]["proportions"]!["low"]!);
+        Assert.Equal(result.Drawn!["low"], (long)evaluations[^1]["drawn"]!["low"]!);
+        Assert.NotEqual((double)evaluations[0]["proportions"]!["low"]!, result.Proportions["low"]);
+        Assert.Equal(result.Proportions["low"], TrainingCheckpoint.Last(_run.Run).Proportions!["low"]);
+        IReadOnlyList<TensorBoardEvent> events = EventFile.Read(Directory.EnumerateFiles(_run.Run, "*tfevents*", SearchOption.AllDirectories).Single());
+        Assert.Equal([2, 4], events.Where(e => e.Values.Any(v => v.Tag == "drawn/low")).Select(e => e.Step));
+        Assert.Equal((float)(result.Drawn["low"] / 8.0), (float)events[^1].Values.Single(v => v.Tag == "drawn/low").Value!.Value);
+        Assert.Equal((float)result.Proportions["low"], (float)events[^1].Values.Single(v => v.Tag == "proportion/low").Value!.Value);
+
+        // Nothing is left to do; the answer is the same.
+        TrainingResult again = _run.Start(RunBench.Options with { Steps = 4 });
+        Assert.Equal(result.Proportions, again.Proportions);
+        Assert.Equal(result.Drawn, again.Drawn);
+    }
+
+    [Fact]
     public void Run_Evaluation_IsTheMeanOverTokensOfEachSetAndOfAll()
     {
         using LlamaModel model = TinyLlama.Create(TinyLlama.Config(layers: 2), seed: 5);

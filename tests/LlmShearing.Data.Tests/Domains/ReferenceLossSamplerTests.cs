@@ -198,9 +198,12 @@ public class ReferenceLossSamplerTests
         Assert.NotEqual(TestData.Shares().Proportions["code"], ahead.Proportions!["code"], 2);
         JsonObject place = TestData.Stored(ahead.Save());
         Assert.Equal(plain.Save().ToJsonString(), place.ToJsonString());
+        Assert.Equal(plain.Drawn, ahead.Drawn);
+        Assert.Equal(3 * 7 * 3, ahead.Drawn!.Values.Sum());
         using var resumed = new PrefetchedData(TestData.Mixed(sampler: Sampler()), 3);
         resumed.Restore(place);
         Assert.Equal(plain.Proportions, resumed.Proportions);
+        Assert.Equal(plain.Drawn, resumed.Drawn);
         List<string> expected = TestData.Take(plain, 20);
         Assert.Equal(expected, TestData.Take(ahead, 20));
         Assert.Equal(expected, TestData.Take(resumed, 20));

@@ -9,6 +9,9 @@ internal sealed record StepRecord(long Step, double Loss, IReadOnlyDictionary<st
     public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
 }
 
+/// <summary>The mixture at an evaluation: shares of the samples to come, and samples of each domain so far.</summary>
+internal sealed record DomainRecord(IReadOnlyDictionary<string, double>? Proportions, IReadOnlyDictionary<string, long>? Drawn);
+
 internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingMeters meters, TimeProvider time)
 {
     public void Step(StepRecord step, bool logged)
@@ -43,9 +46,9 @@ internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingM
             ]);
     }
 
-    public void Evaluation(EvaluationLosses losses, IReadOnlyDictionary<string, double>? proportions, IReadOnlyDictionary<string, IReadOnlyList<double>> distributions)
+    public void Evaluation(EvaluationLosses losses, DomainRecord domains, IReadOnlyDictionary<string, IReadOnlyList<double>> distributions)
     {
-        meters.Evaluation(losses, proportions);
+        meters.Evaluation(losses, domains.Proportions);
         var line = new JsonObject
         {
             ["step"] = losses.Step,
@@ -53,8 +56,10 @@ internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingM
             ["loss"] = losses.Loss,
             ["sets"] = Numbers(losses.Sets),
         };
-        if (proportions is not null)
+        if (domains.Proportions is { } proportions)
             line["proportions"] = Numbers(proportions);
+        if (domains.Drawn is { } drawn)
+            line["drawn"] = new JsonObject(drawn.Select(d => KeyValuePair.Create(d.Key, (JsonNode?)d.Value)));
         line["time"] = Time([]);
         log.Append(line);
         board.Scalars(
@@ -62,7 +67,8 @@ internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingM
             [
                 ("evaluation/loss", losses.Loss),
                 .. losses.Sets.Select(s => ($"evaluation/loss/{s.Key}", s.Value)),
-                .. (proportions ?? new Dictionary<string, double>()).Select(p => ($"proportion/{p.Key}", p.Value)),
+                .. (domains.Proportions ?? new Dictionary<string, double>()).Select(p => ($"proportion/{p.Key}", p.Value)),
+                .. Shares(domains.Drawn).Select(p => ($"drawn/{p.Domain}", p.Share)),
             ]);
         foreach ((string name, IReadOnlyList<double> values) in distributions)
             board.Histogram(losses.Step, name, values);
@@ -75,6 +81,13 @@ internal sealed class RunRecorder(RunLog log, TensorBoardWriter board, TrainingM
     {
         members["at"] = time.GetUtcNow().ToString("o", System.Globalization.CultureInfo.InvariantCulture);
         return members;
+    }
+
+    // What was drawn, beside the proportions that it should come near to; nothing before the first step.
+    private static IEnumerable<(string Domain, double Share)> Shares(IReadOnlyDictionary<string, long>? drawn)
+    {
+        double all = drawn?.Values.Sum(n => (double)n) ?? 0;
+        return all > 0 ? drawn!.Select(d => (d.Key, d.Value / all)) : [];
     }
 
     private static JsonObject Numbers(IReadOnlyDictionary<string, double> values) =>

@@ -204,7 +204,7 @@ internal sealed class TrainingLoop
             EvaluationsWithoutGain = isBest ? 0 : _state.EvaluationsWithoutGain + 1,
             Data = _run.Data.Save(),
         };
-        _run.Recorder.Evaluation(losses, _run.Data.Proportions, _run.Trainable.Distributions());
+        _run.Recorder.Evaluation(losses, new DomainRecord(_run.Data.Proportions, _run.Data.Drawn), _run.Trainable.Distributions());
         CoreLog.TrainingEvaluated(_logger, losses.Step, losses.Loss);
     }
 
@@ -215,6 +215,7 @@ internal sealed class TrainingLoop
         {
             ElapsedSeconds = _elapsedBefore + _time.GetElapsedTime(_started).TotalSeconds,
             OptimizerSteps = _run.Optimizer.StepCounts,
+            Proportions = _run.Data.Proportions,
         };
         try
         {
@@ -251,6 +252,8 @@ internal sealed class TrainingLoop
             Best = _state.Best,
             Tokens = _state.Tokens,
             SkippedSteps = _state.SkippedSteps,
+            Proportions = _run.Data.Proportions,
+            Drawn = _run.Data.Drawn,
             Warnings = warnings,
             Message = stop switch
             {

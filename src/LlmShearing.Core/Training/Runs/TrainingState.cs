@@ -47,6 +47,9 @@ internal sealed record TrainingState
     /// <summary>Updates that each parameter has had, by name.</summary>
     public required IReadOnlyDictionary<string, long> OptimizerSteps { get; init; }
 
+    /// <summary>Shares of the domains, for tools; what the data go on with is in <see cref="Data"/>. Absent without domains.</summary>
+    public IReadOnlyDictionary<string, double>? Proportions { get; init; }
+
     /// <summary>What <see cref="ITrainingData.Save"/> gave after the last micro-batch of the step.</summary>
     public required JsonObject Data { get; init; }
 
