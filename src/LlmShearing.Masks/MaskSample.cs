@@ -8,7 +8,11 @@ public sealed class MaskSample
 {
     private readonly ImmutableSortedDictionary<PruningAxes, float[]> _derivatives;
 
-    private MaskSample(MaskValues values, ImmutableSortedDictionary<PruningAxes, float[]> derivatives) => (Values, _derivatives) = (values, derivatives);
+    private MaskSample(MaskLayout layout, MaskValues values, ImmutableSortedDictionary<PruningAxes, float[]> derivatives) =>
+        (Layout, Values, _derivatives) = (layout, values, derivatives);
+
+    /// <summary>The families that were sampled.</summary>
+    public MaskLayout Layout { get; }
 
     /// <summary>The sampled multipliers.</summary>
     public MaskValues Values { get; }
@@ -47,6 +51,6 @@ public sealed class MaskSample
             derivatives.Add(family.Axis, d);
         }
 
-        return new MaskSample(new MaskValues(layout.Source, values), derivatives.ToImmutable());
+        return new MaskSample(layout, new MaskValues(layout.Source, values), derivatives.ToImmutable());
     }
 }

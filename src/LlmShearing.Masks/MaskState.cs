@@ -140,11 +140,17 @@ public sealed class MaskState : IDisposable
     /// <param name="step">Optimizer steps completed, 0 or more; the same for all micro-batches of a step.</param>
     /// <param name="scale">Weight of the micro-batch in the step.</param>
     /// <returns>The Lagrangian, not scaled, and values to log.</returns>
-    /// <exception cref="MaskException">A gradient has another length than its family, or its axis has no mask; no gradient is changed then.</exception>
+    /// <exception cref="MaskException">
+    /// The sample is of other masks, a gradient has another length than its family, its axis has no mask, or the weight is not a finite number; no gradient is changed then.
+    /// </exception>
     public ConstraintValue AddGradients(MaskSample sample, IReadOnlyDictionary<PruningAxes, ReadOnlyMemory<float>> maskGradients, long step, double scale)
     {
         ArgumentNullException.ThrowIfNull(sample);
         ArgumentNullException.ThrowIfNull(maskGradients);
+        if (!ReferenceEquals(sample.Layout, Layout))
+            throw new MaskException("The sample was drawn from other masks. Give the one that this state sampled for the micro-batch.");
+        if (!double.IsFinite(scale))
+            throw new MaskException($"The weight of the micro-batch is {scale}; it must be a finite number.");
         foreach ((PruningAxes axis, ReadOnlyMemory<float> gradient) in maskGradients)
         {
             MaskFamily family = Layout[axis] ?? throw new MaskException($"There are gradients of {axis}, which has no mask. Masks: {string.Join(", ", Layout.Families.Select(f => f.Name))}.");
