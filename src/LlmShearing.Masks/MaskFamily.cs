@@ -57,5 +57,6 @@ public sealed record MaskFamily(PruningAxes Axis, int Rows, int Size, int? Targe
         (PruningAxes.Intermediate, "intermediate"), (PruningAxes.Layers, "layers"), (PruningAxes.Attention, "attention"), (PruningAxes.Mlp, "mlp"),
     ];
 
-    internal static string NameList => string.Join(", ", Known.Select(k => k.Name));
+    /// <summary>All names, for messages and help.</summary>
+    public static string NameList => string.Join(", ", Known.Select(k => k.Name));
 }

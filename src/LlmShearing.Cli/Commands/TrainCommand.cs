@@ -23,7 +23,7 @@ internal sealed class TrainCommand : TrainingCommand
             _ = _distillation.Read(run, _distillation.ReadPlan(run));
     }
 
-    protected override ITrainingSubject Open(Invocation run, string model) =>
+    protected override ITrainingSubject Open(Invocation run, string model, TrainingRunOptions options) =>
         new Subject(StudentModel.Load(run, model, ComputeType(run), _distillation, share: false), new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model });
 
     private sealed class Subject(StudentModel student, LlamaCheckpointWriterOptions writer) : ITrainingSubject

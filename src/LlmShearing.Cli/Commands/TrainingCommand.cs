@@ -1,5 +1,6 @@
 // What `train` and `tune` share: data, settings, the run folder, a dry run, and the result.
 using System.CommandLine;
+using System.Text.Json.Nodes;
 
 namespace LlmShearing.Cli;
 
@@ -39,7 +40,18 @@ internal abstract class TrainingCommand : ShearCommand
     }
 
     /// <summary>Loads the model and makes ready what is trained. Options are checked before by <see cref="Check"/>.</summary>
-    protected abstract ITrainingSubject Open(Invocation run, string model);
+    protected abstract ITrainingSubject Open(Invocation run, string model, TrainingRunOptions options);
+
+    /// <summary>Changes settings that this verb decides.</summary>
+    protected virtual TrainingRunOptions Adjust(Invocation run, TrainingRunOptions options) => options;
+
+    /// <summary>Called before the result is written: what else belongs to the run, and whether the result may be written at all.</summary>
+    /// <returns>More to say about the result, or null.</returns>
+    protected virtual JsonObject? Finish(Invocation run, ITrainingSubject subject, TrainingResult result, string folder) => null;
+
+    protected bool ExportsBest(Invocation run) => run.Get(_best);
+
+    protected Argument<string> ModelArgument => _model.Folder;
 
     /// <summary>Checks the verb's own options before anything is loaded.</summary>
     protected virtual void Check(Invocation run)
@@ -61,9 +73,9 @@ internal abstract class TrainingCommand : ShearCommand
         _ = Training.Accumulation(run);
         using TrainingInput input = _data.Open(run, model, micro, run.Get(Training.Seed)!.Value);
         long steps = Training.StepsOf(run, input.Data.BatchesPerEpoch, input.RowLength, 1);
-        TrainingRunOptions options = Training.Read(run, steps, input.HeldOut.Count > 0);
+        TrainingRunOptions options = Adjust(run, Training.Read(run, steps, input.HeldOut.Count > 0));
         run.Note(TrainingReport.Settings(config, options, input, micro));
-        using ITrainingSubject subject = Open(run, model);
+        using ITrainingSubject subject = Open(run, model, options);
         if (dry)
         {
             TrainingEstimateReport estimate = DryRun.Measure(run, subject, input, options, micro);
@@ -77,16 +89,18 @@ internal abstract class TrainingCommand : ShearCommand
             subject.Trainable, input.Data, options, folder, input.HeldOut, subject.Objective, run.Get(Training.AllowChange), run.Progress, run.Cancellation);
         foreach (string warning in result.Warnings)
             run.Note(warning);
+        JsonObject? details = null;
         bool finished = result.Stop != TrainingStop.Interrupted;
         if (finished)
         {
             if (run.Get(_best))
                 TrainingCheckpoint.Best(folder).LoadWeights(subject.Trainable);
+            details = Finish(run, subject, result, folder);
             subject.Trainable.Export(target!, run.Get(_force), CancellationToken.None);
         }
 
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
-        TrainingReport report = new(result, folder, finished ? target : null, seconds);
+        TrainingReport report = new(result, folder, finished ? target : null, seconds) { Details = details };
         run.Result(report.Json, report.Print);
     }
 

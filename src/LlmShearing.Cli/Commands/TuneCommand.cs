@@ -29,10 +29,10 @@ internal sealed class TuneCommand : TrainingCommand
             throw new UsageException("--share-weights needs --teacher.");
     }
 
-    protected override ITrainingSubject Open(Invocation run, string model)
+    protected override ITrainingSubject Open(Invocation run, string model, TrainingRunOptions options)
     {
-        LoraOptions options = _lora.Read(run, run.Get(Training.Seed)!.Value) with { BaseModel = ModelFolder.Name(model) };
-        return new Subject(StudentModel.Load(run, model, ComputeType(run), _distillation, run.Get(_share)), options);
+        LoraOptions adapters = _lora.Read(run, run.Get(Training.Seed)!.Value) with { BaseModel = ModelFolder.Name(model) };
+        return new Subject(StudentModel.Load(run, model, ComputeType(run), _distillation, run.Get(_share)), adapters);
     }
 
     private sealed class Subject : ITrainingSubject

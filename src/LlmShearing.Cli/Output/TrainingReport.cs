@@ -28,10 +28,13 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
             """);
     }
 
+    /// <summary>What the verb has to add about its result; members go into the JSON as they are.</summary>
+    public JsonObject? Details { get; init; }
+
     public JsonObject Json()
     {
         EvaluationLosses? first = FirstEvaluation();
-        return new JsonObject
+        var json = new JsonObject
         {
             ["stop"] = Result.Stop.ToString().ToLowerInvariant(),
             ["message"] = Result.Message,
@@ -48,6 +51,9 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
             ["seconds"] = Seconds,
             ["warnings"] = new JsonArray([.. Result.Warnings.Select(w => (JsonNode)w)]),
         };
+        foreach ((string name, JsonNode? value) in Details ?? [])
+            json[name] = value?.DeepClone();
+        return json;
     }
 
     public void Print(IAnsiConsole console)

@@ -1,0 +1,59 @@
+// How masks are learned.
+using System.CommandLine;
+using LlmShearing.Masks;
+
+namespace LlmShearing.Cli;
+
+internal sealed class MaskFlags
+{
+    private readonly WidthOptions _target = new();
+
+    public Option<double?> TotalSparsity { get; } = Opt.Number("--total-sparsity", "S", "Share of the prunable parameters to remove, every block finding its own sizes, instead of a target shape.", v => v is > 0 and < 1, "a number between 0 and 1");
+
+    public Option<string?> Families { get; } = Opt.Text("--masks", "A,B", $"Kinds of units that get masks: {MaskFamily.NameList}. [default: those that the target changes; with --total-sparsity query-heads (key-value-groups in grouped models), intermediate, layers and hidden]");
+
+    public Option<long?> Ramp { get; } = Opt.Long("--ramp", "N", "Steps over which the wanted sparsity rises to the target's. [default: a fifth of the steps]", 0);
+
+    public Option<double?> MaskRate { get; } = Opt.Number("--mask-lr", "R", "Peak learning rate of the mask logits.", v => v is > 0 and < 1e6, "a number above 0", new MaskLearningOptions().MaskLearningRate);
+
+    public Option<double?> MultiplierRate { get; } = Opt.Number("--multiplier-lr", "R", "Peak learning rate of the multipliers.", v => v is > 0 and < 1e6, "a number above 0", new MaskLearningOptions().MultiplierLearningRate);
+
+    public Option<bool> Freeze { get; } = Opt.Flag("--freeze-weights", "Learn the masks only.");
+
+    public Option<bool> Reference { get; } = Opt.Flag("--reference", "Train as LLM-Shearing's code does, with its faults: the embedding is not masked, one clipping for everything, schedule composer-cosine.");
+
+    public Option<bool> AcceptUnconverged { get; } = Opt.Flag("--accept-unconverged", "Cut to the target shape even when the masks have not reached it.");
+
+    public Option[] All => [.. _target.All, TotalSparsity, Families, Ramp, MaskRate, MultiplierRate, Freeze, Reference, AcceptUnconverged];
+
+    public MaskLayout Layout(Invocation run, LlamaShape source)
+    {
+        PruningAxes? axes = run.Get(Families) is { } names ? MaskFamily.Parse(names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)) : null;
+        if (run.Get(TotalSparsity) is null)
+        {
+            if (!_target.IsGiven(run))
+                throw new UsageException("Nothing says how small the model shall be. Give sizes such as --hidden, --heads, --intermediate and --layers, or --total-sparsity.");
+            return MaskLayout.ForTarget(source, TargetShape.Of(source, _target.Read(run)), axes);
+        }
+
+        if (_target.IsGiven(run))
+            throw new UsageException("Give sizes or --total-sparsity, not both.");
+        bool grouped = source.Layers[0].KeyValueHeads < source.Layers[0].QueryHeads;
+        return MaskLayout.ForBudget(source, axes ?? (PruningAxes.Hidden | PruningAxes.Intermediate | PruningAxes.Layers | (grouped ? PruningAxes.KeyValueGroups : PruningAxes.QueryHeads)));
+    }
+
+    public MaskLearningOptions Read(Invocation run, long steps)
+    {
+        long ramp = run.Get(Ramp) ?? steps / 5;
+        if (ramp >= steps && steps > 0)
+            throw new UsageException($"--ramp {ramp} leaves none of the {steps} steps at the full target. Give a shorter ramp or more steps: the original uses 640 of 3,200.");
+        return (run.Get(Reference) ? MaskLearningOptions.Reference : new MaskLearningOptions()) with
+        {
+            RampSteps = ramp,
+            MaskLearningRate = run.Get(MaskRate)!.Value,
+            MultiplierLearningRate = run.Get(MultiplierRate)!.Value,
+            TrainWeights = !run.Get(Freeze),
+            TotalSparsity = run.Get(TotalSparsity),
+        };
+    }
+}
