@@ -80,8 +80,8 @@ public sealed class MaskState : IDisposable
     }
 
     /// <summary>
-    /// The masks without randomness: in every row the smallest become exactly 0, of equal ones the lower indices stay, and the others keep sigmoid(0.8 a / T), which is
-    /// below 1.
+    /// The masks without randomness: in every row the smallest become exactly 0, and the others keep sigmoid(0.8 a / T), which is below 1. Of equal units the lower
+    /// index stays; of equal blocks and sub-blocks the lower index goes, as in <see cref="TargetedWidthStrategy"/>.
     /// </summary>
     /// <param name="exact">
     /// True (default): each row keeps its target size. False, or when there is no target: the number of zeros is the expected one, rounded half to even, which tells
@@ -100,7 +100,7 @@ public sealed class MaskState : IDisposable
             for (int start = 0; start < z.Length; start += family.Size)
             {
                 ReadOnlySpan<float> row = logits.Slice(start, family.Size);
-                Survivors.Fill(row, exact && family.TargetSize is { } kept ? family.Size - kept : Survivors.ExpectedZeros(row), z.AsSpan(start, family.Size));
+                Survivors.Fill(row, exact && family.TargetSize is { } kept ? family.Size - kept : Survivors.ExpectedZeros(row), z.AsSpan(start, family.Size), lowerStays: family.Axis < PruningAxes.Attention);
             }
 
             values.Add(family.Axis, z);

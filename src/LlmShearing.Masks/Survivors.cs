@@ -16,11 +16,12 @@ internal static class Survivors
         return (int)Math.Round((double)(float)zeros, MidpointRounding.ToEven);
     }
 
-    /// <summary>The values of a row: the entries with the smallest logits become 0, of equal ones the higher indices first; the others keep their soft value.</summary>
+    /// <summary>The values of a row: the entries with the smallest logits become 0; the others keep their soft value.</summary>
     /// <param name="logits">Clamped logits [n].</param>
     /// <param name="zeros">How many become 0.</param>
     /// <param name="values">Receives the multipliers [n].</param>
-    public static void Fill(ReadOnlySpan<float> logits, int zeros, Span<float> values)
+    /// <param name="lowerStays">Of equal entries, whether the lower index stays.</param>
+    public static void Fill(ReadOnlySpan<float> logits, int zeros, Span<float> values, bool lowerStays = true)
     {
         int[] order = new int[logits.Length];
         float[] keys = new float[logits.Length];
@@ -28,7 +29,7 @@ internal static class Survivors
             (order[i], keys[i], values[i]) = (i, logits[i], (float)HardConcrete.Soft(logits[i]));
         if (zeros == 0)
             return;
-        Array.Sort(order, (x, y) => keys[x] != keys[y] ? keys[x].CompareTo(keys[y]) : y.CompareTo(x));
+        Array.Sort(order, (x, y) => keys[x] != keys[y] ? keys[x].CompareTo(keys[y]) : lowerStays ? y.CompareTo(x) : x.CompareTo(y));
         foreach (int i in order.AsSpan(0, zeros))
             values[i] = 0;
     }

@@ -26,6 +26,20 @@ public class LearnedMaskScorerTests
         }
     }
 
+    [Fact]
+    public void ScoresOf_EqualLogits_TiesAreCutAlike()
+    {
+        using MaskState masks = State(12, 4, 4, 2, 0);
+        foreach (MaskFamily family in masks.Layout.Families)
+            masks.Logits(family.Axis).Fill(1);
+        PruningPlan folded = MaskFold.Plan(masks.Deterministic());
+        Assert.Equal(IndexSet.Of(Enumerable.Range(0, 8)), folded.Hidden);
+        Assert.Equal([1, 2, 3], folded.Layers.Select(l => l.SourceIndex));
+        PruningPlan planned = new TargetedWidthStrategy().CreatePlan(masks.Layout.Target!, LearnedMaskScorer.ScoresOf(masks));
+        Assert.Equal(folded.Hidden, planned.Hidden);
+        Assert.Equal(folded.Layers.AsEnumerable(), planned.Layers);
+    }
+
     // A float32 soft value cannot tell logits near the upper bound apart; the scores have to.
     [Fact]
     public void ScoresOf_NeighbouringLogits_KeepTheirOrder()
