@@ -114,7 +114,7 @@ public sealed class MaskStateTests
     }
 
     [Fact]
-    public void Deterministic_RandomLogitsWithTies_KeepsTheFirstOfTheLargest()
+    public void Deterministic_RandomLogitsWithTies_KeepsTheLargestTheFirstUnitsAndTheLastBlocks()
     {
         using var state = new MaskState(SmallMasks.Constraint("groups sub-blocks target"));
         var random = new Random(3);
@@ -128,7 +128,7 @@ public sealed class MaskStateTests
             for (int start = 0; start < z.Length; start += family.Size)
             {
                 float[] row = logits[start..(start + family.Size)], expected = new float[family.Size];
-                foreach (int i in Enumerable.Range(0, family.Size).OrderByDescending(i => row[i]).Take(family.TargetSize!.Value))   // a stable sort
+                foreach (int i in Enumerable.Range(0, family.Size).OrderByDescending(i => row[i]).ThenBy(i => family.Axis < PruningAxes.Attention ? i : -i).Take(family.TargetSize!.Value))
                     expected[i] = (float)HardConcrete.Soft(row[i]);
                 Assert.Equal(expected, z[start..(start + family.Size)]);
             }
