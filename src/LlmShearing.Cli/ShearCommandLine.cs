@@ -75,6 +75,7 @@ internal static class ShearCommandLine
         new PruneCommand(surroundings),
         new EvalCommand(surroundings),
         new GenerateCommand(surroundings),
+        new RunCommand(surroundings),
         new LearnCommand(surroundings),
         new TrainCommand(surroundings),
         new TuneCommand(surroundings),

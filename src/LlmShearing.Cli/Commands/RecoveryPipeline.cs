@@ -49,21 +49,12 @@ internal static class RecoveryPipeline
     /// <param name="protocol">Protocol, or null.</param>
     public static RecoveryResult Execute(Invocation run, string[] prune, string[] train, string work, string target, bool force, string? evaluate, string? protocol)
     {
-        string pruned = Path.Combine(work, "pruned"), trained = Path.Combine(work, "trained"), request = Path.Combine(work, "request.json");
-        string wanted = new JsonObject { ["prune"] = Array(prune), ["train"] = Array(train) }.ToJsonString();
-        if (File.Exists(request) && InputFile.Text(request) != wanted)
-            throw new UsageException($"'{work}' belongs to another command ({request} has it). Remove that folder, or choose another --out.");
-        Directory.CreateDirectory(work);
-        OutputFile.Write(request, w => w.Write(wanted));
-
-        JsonElement pruning = Stage(Path.Combine(work, "prune.json"), () => NestedShear.Run(run, [.. prune, "--out", pruned, "--force"]));
-        string trainedJson = Path.Combine(work, "train.json");
-        JsonElement training = File.Exists(trainedJson)
-            ? Read(trainedJson)
-            : NestedShear.Run(run, [train[0], pruned, .. train[1..], "--run", Path.Combine(work, "checkpoints"), "--out", trained, "--force"]);
-        if (training.GetProperty("stop").GetString() == "interrupted")
+        StageFolder stages = StageFolder.Open(work, new JsonObject { ["prune"] = Array(prune), ["train"] = Array(train) });
+        string pruned = stages["pruned"], trained = stages["trained"];
+        JsonElement pruning = stages.Stage("prune", () => NestedShear.Run(run, [.. prune, "--out", pruned, "--force"]));
+        JsonElement training = stages.Stage("train", () => NestedShear.Run(run, [train[0], pruned, .. train[1..], "--run", stages["checkpoints"], "--out", trained, "--force"]));
+        if (StageFolder.IsInterrupted(training))
             return new RecoveryResult(pruning, training, null, null, work);
-        _ = Stage(trainedJson, () => training);
 
         string[] finish = train[0] == "tune" ? ["merge", pruned, "--adapter", trained] : ["convert", trained];
         NestedShear.Run(run, [.. finish, "--out", target, .. force ? ["--force"] : System.Array.Empty<string>()]);
@@ -76,22 +67,6 @@ internal static class RecoveryPipeline
         }
 
         return new RecoveryResult(pruning, training, recovered, target, work);
-    }
-
-    // Does the work unless its result is there.
-    private static JsonElement Stage(string file, Func<JsonElement> work)
-    {
-        if (File.Exists(file))
-            return Read(file);
-        JsonElement result = work();
-        OutputFile.Write(file, w => w.Write(result.GetRawText()));
-        return result;
-    }
-
-    private static JsonElement Read(string file)
-    {
-        using JsonDocument document = JsonDocument.Parse(InputFile.Text(file));
-        return document.RootElement.Clone();
     }
 
     private static JsonArray Array(string[] values) => new([.. values.Select(v => (JsonNode?)v)]);

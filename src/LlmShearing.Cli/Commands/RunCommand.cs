@@ -1,0 +1,110 @@
+// shear run: mask learning, the cut, continued pretraining and measurement, from one file. The verbs one after the other, each skipped when its result is there.
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace LlmShearing.Cli;
+
+internal sealed class RunCommand : ShearCommand
+{
+    private readonly Argument<string> _recipe = new("RECIPE") { Description = "JSON file: model, target, data, held-out, reference-losses, preset, and settings of the stages under learn and continue." };
+    private readonly Option<string?> _out = Opt.Text("--out", "FOLDER", "Where the model goes; what lies between goes to the same name with .run added.");
+    private readonly Option<bool> _force = Opt.Flag("--force", "Replace --out when it exists.");
+    private readonly Option<bool> _dry = Opt.Flag("--dry-run", "Say what each stage would be told, and stop.");
+
+    public RunCommand(Surroundings surroundings)
+        : base(
+            surroundings,
+            "run",
+            $"LLM-Shearing from end to end: learns masks, cuts, continues pretraining, measures. Stopped or killed, the same command goes on. Presets: {string.Join(", ", ShearingRecipe.Presets)}.",
+            "shear run recipe.json --out SMALLER",
+            "shear run recipe.json --out SMALLER --dry-run")
+    {
+        Arguments.Add(_recipe);
+        AddOptions(_out, _force, _dry);
+        AddCommonOptions();
+    }
+
+    protected override void Execute(Invocation run)
+    {
+        ShearingRecipe recipe = ShearingRecipe.Read(run.Get(_recipe));
+        if (run.Get(_dry))
+        {
+            run.Result(recipe.Json, console => console.Line(recipe.Json().ToJsonString(new JsonSerializerOptions { WriteIndented = true })));
+            return;
+        }
+
+        string target = OutputFile.NewFolder(run.Get(_out) ?? throw new UsageException("Nothing says where the result goes. Give --out FOLDER."), run.Get(_force));
+        string work = Path.TrimEndingDirectorySeparator(target) + ".run";
+        StageFolder stages = StageFolder.Open(work, recipe.Json());
+        var manifest = new RunManifest(stages, recipe, run);
+        manifest.Write(null);
+
+        JsonElement learned = stages.Stage("learn", () => NestedShear.Run(
+            run, ["learn", recipe.Model, "--config", Settings(stages, "learn", recipe.Learn), "--run", stages["learn.run"], "--out", stages["learned"], "--force"]));
+        manifest.Write("learn");
+        JsonElement continued = default;
+        if (!StageFolder.IsInterrupted(learned))
+        {
+            // The mixture that learning ended with goes on (LLM-Shearing carries it over by hand).
+            JsonObject settings = recipe.Continue.DeepClone().AsObject();
+            if (recipe.Learn["sampler"] is not null && settings["proportions"] is null)
+                settings.TryAdd("proportions-from", stages["learn.run"]);
+            continued = stages.Stage("continue", () => NestedShear.Run(
+                run, ["train", stages["learned"], "--config", Settings(stages, "continue", settings), "--run", stages["continue.run"], "--out", stages["continued"], "--force"]));
+            manifest.Write("continue");
+        }
+
+        bool done = continued.ValueKind == JsonValueKind.Object && !StageFolder.IsInterrupted(continued);
+        JsonElement? before = null, after = null;
+        if (done)
+        {
+            NestedShear.Run(run, ["convert", stages["continued"], "--out", target, .. run.Get(_force) ? ["--force"] : Array.Empty<string>()]);
+            if (recipe.HeldOut is { } heldOut)
+            {
+                string[] rows = ["--rows", recipe.Learn["held-out-rows"]?.ToString() ?? "32"];
+                before = stages.Stage("source", () => NestedShear.Run(run, ["eval", recipe.Model, "--data", heldOut, .. rows]));
+                after = stages.Stage("result", () => NestedShear.Run(run, ["eval", target, "--data", heldOut, .. rows]));
+            }
+
+            manifest.Write("result");
+        }
+
+        run.Result(() => manifest.Json(done ? target : null), console => Print(console, learned, continued, before, after, done ? target : null, work));
+    }
+
+    private static string Settings(StageFolder stages, string stage, JsonObject settings)
+    {
+        if (settings["reference-losses"] is JsonObject losses)
+        {
+            string file = stages["reference-losses.json"];
+            OutputFile.Write(file, w => w.Write(losses.ToJsonString()));
+            settings["reference-losses"] = file;
+        }
+
+        string path = stages[$"{stage}-settings.json"];
+        OutputFile.Write(path, w => w.Write(settings.ToJsonString()));
+        return path;
+    }
+
+    private static void Print(IAnsiConsole console, JsonElement learned, JsonElement continued, JsonElement? before, JsonElement? after, string? target, string work)
+    {
+        console.Line($"learn: {learned.GetProperty("message").GetString()}");
+        if (continued.ValueKind == JsonValueKind.Object)
+            console.Line($"continue: {continued.GetProperty("message").GetString()}");
+        if (before is { } b && after is { } a)
+        {
+            var table = new Table().Border(TableBorder.Simple).AddColumns(
+                new TableColumn("held out"), new TableColumn("perplexity of the source").RightAligned(), new TableColumn("of the result").RightAligned());
+            foreach (JsonProperty domain in b.GetProperty("domains").EnumerateObject())
+                table.AddRow(domain.Name, Perplexity(domain.Value), Perplexity(a.GetProperty("domains").GetProperty(domain.Name)));
+            table.AddRow("all", Perplexity(b), Perplexity(a));
+            console.Write(table);
+        }
+
+        console.Line(target is null ? $"the same command goes on; everything so far is in {work}" : $"written to {target}; masks, plan, logs and manifest are in {work}");
+    }
+
+    private static string Perplexity(JsonElement result) => Numbers.Significant(result.GetProperty("perplexity").GetDouble());
+}
