@@ -52,7 +52,7 @@ internal sealed class LearnCommand : TrainingCommand
     protected override JsonObject? Finish(Invocation run, ITrainingSubject subject, TrainingResult result, string folder)
     {
         MaskLearner learner = ((Subject)subject).Learner;
-        ImportanceScoresJson.Save(Scores(learner.Masks), Path.Combine(folder, "scores.json"));
+        ImportanceScoresJson.Save(LearnedMaskScorer.ScoresOf(learner.Masks), Path.Combine(folder, "scores.json"));
         MaskConvergence convergence = learner.Convergence(result.Step);
         if (convergence.Problem is { } problem)
         {
@@ -70,18 +70,6 @@ internal sealed class LearnCommand : TrainingCommand
             ["sparsity"] = new JsonObject(convergence.Gaps.Select(g => KeyValuePair.Create(g.Name, (JsonNode?)new JsonObject { ["expected"] = g.Expected, ["target"] = g.Target }))),
             ["converged"] = convergence.IsReached,
         };
-    }
-
-    private static ImportanceScores Scores(MaskState masks)
-    {
-        var scores = new ImportanceScores(masks.Layout.Source, LearnedMaskScorer.Name);
-        foreach ((PruningAxes axis, double[] values) in masks.Scores())
-        {
-            int rows = axis is PruningAxes.QueryHeads or PruningAxes.KeyValueGroups or PruningAxes.Intermediate ? masks.Layout.Source.Layers.Length : 1;
-            scores = scores.With(axis, values.Chunk(values.Length / rows));
-        }
-
-        return scores;
     }
 
     private static JsonObject Shape(LlamaShape shape) => new()
