@@ -74,6 +74,7 @@ internal static class ShearCommandLine
         new ApplyCommand(surroundings),
         new PruneCommand(surroundings),
         new EvalCommand(surroundings),
+        new ReferenceLossCommand(surroundings),
         new GenerateCommand(surroundings),
         new RunCommand(surroundings),
         new LearnCommand(surroundings),

@@ -1,6 +1,5 @@
 // shear eval: perplexity of a model, or of a plan before it is applied; over a text, or domain by domain over token rows.
 using System.CommandLine;
-using LlmShearing.Data;
 using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Cli;
@@ -70,32 +69,11 @@ internal sealed class EvalCommand : ShearCommand
         if (run.Get(_perSequence))
             throw new UsageException("--per-sequence is for --file and --ids; --data is summed up by domain.");
         PerplexityProtocol protocol = _evaluation.Read(run, ids: true);
-        IReadOnlyList<ITokenRows> domains = TokenRows.OpenDomains(data);
-        try
-        {
-            long start = run.Surroundings.Time.GetTimestamp();
-            using OpenModel model = ModelFolder.Open(run, _model);
-            using LlamaGates? gates = plan is null ? null : LlamaGates.FromPlan(plan);
-            var results = new List<(string Domain, PerplexityResult Result)>();
-            foreach (ITokenRows rows in domains)
-                results.Add((rows.Name, Evaluator(run).Evaluate(model.Source, Read(rows, run.Get(_rowCount)), protocol, gates, run.Progress, run.Cancellation)));
-            double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
-            run.Result(() => EvalReport.Json(results, seconds), console => EvalReport.Print(console, results));
-        }
-        finally
-        {
-            foreach (ITokenRows rows in domains)
-                rows.Dispose();
-        }
+        long start = run.Surroundings.Time.GetTimestamp();
+        IReadOnlyList<(string Domain, PerplexityResult Result)> results = DomainLosses.Measure(run, run.Get(_model.Folder), _model, data, run.Get(_rowCount), protocol, run.Get(_batchTokens)!.Value, plan);
+        double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
+        run.Result(() => EvalReport.Json(results, seconds), console => EvalReport.Print(console, results));
     }
 
     private PerplexityEvaluator Evaluator(Invocation run) => new(new PerplexityOptions { BatchTokens = run.Get(_batchTokens)!.Value });
-
-    private static int[][] Read(ITokenRows rows, long? count)
-    {
-        int[][] ids = new int[Math.Min(rows.Count, count ?? long.MaxValue)][];
-        for (int i = 0; i < ids.Length; i++)
-            rows.Read(i, ids[i] = new int[rows.Length(i)]);
-        return ids.Length > 0 ? ids : throw new UsageException($"Domain '{rows.Name}' has no rows.");
-    }
 }

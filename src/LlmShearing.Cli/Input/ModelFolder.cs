@@ -22,8 +22,10 @@ internal static class ModelFolder
         return LlamaConfigJson.Load(Path.Combine(folder, "config.json"));
     }
 
-    public static OpenModel Open(Invocation run, ModelOptions options) =>
-        Open(run, run.Get(options.Folder), DtypeNames.Parse(run.Get(options.Compute) ?? "float32"), run.Get(options.Stream));
+    public static OpenModel Open(Invocation run, ModelOptions options) => Open(run, run.Get(options.Folder), options);
+
+    public static OpenModel Open(Invocation run, string folder, ModelOptions options) =>
+        Open(run, folder, DtypeNames.Parse(run.Get(options.Compute) ?? "float32"), run.Get(options.Stream));
 
     public static OpenModel Open(Invocation run, string folder, ScalarType dtype = ScalarType.Float32, bool stream = false)
     {

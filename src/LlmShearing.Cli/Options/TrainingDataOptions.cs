@@ -1,6 +1,5 @@
 // Data to train on: token shards by domain, or text on the spot; and held-out rows by domain.
 using System.CommandLine;
-using System.Globalization;
 using LlmShearing.Data;
 using LlmShearing.Tokenizers;
 
@@ -8,15 +7,14 @@ namespace LlmShearing.Cli;
 
 internal sealed class TrainingDataOptions
 {
+    /// <summary>Rows of each domain to evaluate on.</summary>
+    public const long DefaultHeldOutRows = 32;
+
     public Option<string?> Data { get; } = Opt.Text("--data", "FOLDER", "Token rows from 'shear tokenize', one subfolder a domain.");
 
     public Option<string[]> Files { get; } = Opt.Texts("--file", "FILE", "Text to train on instead: plain text or JSON Lines, tokenised in memory as one domain. May be repeated.");
 
     public Option<int?> Length { get; } = Opt.Int("--length", "L", "Tokens of a row made from --file.", 2, 256);
-
-    public Option<string?> Proportions { get; } = Opt.Text("--proportions", "A=0.7,B=0.3", "Share of each domain. [default: as many as each domain has rows]");
-
-    public Option<string?> Mixing { get; } = Opt.Choice("--mixing", "How domains take turns: evenly spread, or drawn at random. [default: fixed]", FixedDomainSampler.Name, RandomDomainSampler.Name);
 
     public Option<string?> Exhaustion { get; } = Opt.Choice("--when-used-up", "What happens when a domain has no more rows. [default: repeat]", "repeat", "stop", "error");
 
@@ -26,7 +24,9 @@ internal sealed class TrainingDataOptions
 
     public InstructionOptions Instructions { get; } = new();
 
-    public Option[] All => [.. Instructions.All, Data, Files, Length, Proportions, Mixing, Exhaustion, HeldOut, HeldOutRows];
+    public SamplerOptions Sampler { get; } = new();
+
+    public Option[] All => [.. Instructions.All, Data, Files, Length, .. Sampler.All, Exhaustion, HeldOut, HeldOutRows];
 
     public bool IsGiven(Invocation run) => Instructions.IsGiven(run) || run.Get(Data) is not null || run.Get(Files) is { Length: > 0 };
 
@@ -36,6 +36,8 @@ internal sealed class TrainingDataOptions
         bool instructions = Instructions.IsGiven(run);
         if ((run.Get(Data) is not null ? 1 : 0) + (run.Get(Files) is { Length: > 0 } ? 1 : 0) + (instructions ? 1 : 0) > 1)
             throw new UsageException("Give only one of --data, --file and --instructions.");
+        if (run.Get(Data) is null && Sampler.All.FirstOrDefault(run.IsGiven) is { } mixture)
+            throw new UsageException($"{mixture.Name} needs --data, whose domains are mixed.");
         var owned = new List<IDisposable>();
         try
         {
@@ -51,8 +53,7 @@ internal sealed class TrainingDataOptions
             if (domains.FirstOrDefault(d => d.VocabularySize > vocabulary) is { } foreign)
                 throw new UsageException($"The rows of '{foreign.Name}' were made with a vocabulary of {foreign.VocabularySize} tokens, the model has {vocabulary}. Tokenise with the model's own tokenizer.");
             IReadOnlyList<EvaluationSet> heldOut = OpenHeldOut(run, micro, owned);
-            var options = new FixedDomainSamplerOptions { Seed = seed, Proportions = Shares(run, domains) };
-            IDomainSampler sampler = run.Get(Mixing) == RandomDomainSampler.Name ? new RandomDomainSampler(options) : new FixedDomainSampler(options);
+            IDomainSampler sampler = Sampler.Create(run, domains, seed, heldOut);
             var batches = new DomainBatches([.. domains.Select(d => new TokenDomain(d.Name, d))], sampler, new DomainBatchesOptions
             {
                 BatchSize = micro,
@@ -75,7 +76,7 @@ internal sealed class TrainingDataOptions
             return [];
         IReadOnlyList<ITokenRows> rows = TokenRows.OpenDomains(folder);
         owned.AddRange(rows);
-        return [.. rows.Select(r => new EvaluationSet(r.Name, EvaluationRows.Batches(new TokenDomain(r.Name, r), micro, Math.Min(run.Get(HeldOutRows) ?? 32, r.Count))))];
+        return [.. rows.Select(r => new EvaluationSet(r.Name, EvaluationRows.Batches(new TokenDomain(r.Name, r), micro, Math.Min(run.Get(HeldOutRows) ?? DefaultHeldOutRows, r.Count))))];
     }
 
     private MemoryTokenRows FromText(Invocation run, string model)
@@ -95,26 +96,5 @@ internal sealed class TrainingDataOptions
         return rows.Length > 0
             ? new MemoryTokenRows("text", rows)
             : throw new UsageException($"The text has {ids.Count} tokens, less than one row of {length}. Give more text or a smaller --length.");
-    }
-
-    private Dictionary<string, double> Shares(Invocation run, IReadOnlyList<ITokenRows> domains)
-    {
-        if (run.Get(Proportions) is not { } text)
-        {
-            double all = domains.Sum(d => (double)d.Count);
-            return all > 0 ? domains.ToDictionary(d => d.Name, d => d.Count / all, StringComparer.Ordinal) : throw new UsageException("The data have no rows.");
-        }
-
-        var shares = new Dictionary<string, double>(StringComparer.Ordinal);
-        foreach (string part in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-        {
-            string[] pair = part.Split('=', 2, StringSplitOptions.TrimEntries);
-            if (pair.Length != 2 || !double.TryParse(pair[1], NumberStyles.Float, CultureInfo.InvariantCulture, out double share))
-                throw new UsageException($"--proportions: '{part}' is not NAME=SHARE, for example wiki=0.2.");
-            if (!shares.TryAdd(pair[0], share))
-                throw new UsageException($"--proportions names '{pair[0]}' twice.");
-        }
-
-        return shares;
     }
 }

@@ -45,6 +45,8 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
             ["evaluation"] = Json(Result.Evaluation),
             ["best"] = Json(Result.Best),
             ["tokens"] = Result.Tokens,
+            ["proportions"] = Result.Proportions is { } shares ? new JsonObject(shares.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value))) : null,
+            ["drawn"] = Result.Drawn is { } drawn ? new JsonObject(drawn.Select(d => KeyValuePair.Create(d.Key, (JsonNode?)d.Value))) : null,
             ["skipped_steps"] = Result.SkippedSteps,
             ["run"] = RunFolder,
             ["out"] = Output,
@@ -70,6 +72,8 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
         }
 
         console.Line(Result.Message);
+        if (Result.Proportions is { Count: > 1 } shares)
+            console.Line($"shares {string.Join(", ", shares.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Key} {p.Value:0.####}")))}; drawn {string.Join(", ", (Result.Drawn ?? new Dictionary<string, long>()).Select(d => $"{d.Key} {Numbers.Count(d.Value)}"))}");
         console.Line($"{Numbers.Count(Result.Tokens)} tokens in {Result.Step} steps; logs and checkpoints in {RunFolder}");
         if (Output is not null)
             console.Line($"written to {Output}");

@@ -23,6 +23,9 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
 
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 
+    /// <summary>An argument that may be left out.</summary>
+    public T? GetOptional<T>(Argument<T> argument) => parsed.GetValue(argument);
+
     public T Get<T>(Argument<T> argument) => parsed.GetRequiredValue(argument);
 
     /// <summary>Whether the user wrote the option, as against its default.</summary>

@@ -124,6 +124,17 @@ internal sealed class StrictJson
         return map;
     }
 
+    /// <summary>All members of this object, whatever their names, which must be finite numbers.</summary>
+    public Dictionary<string, double> Numbers()
+    {
+        var map = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (JsonProperty member in _element.EnumerateObject())
+            map[member.Name] = member.Value.ValueKind == JsonValueKind.Number && member.Value.TryGetDouble(out double number) && double.IsFinite(number)
+                ? number
+                : throw Error(member.Name, $"expected a number, found {Kind(member.Value)}");
+        return map;
+    }
+
     /// <summary>An object member as it is, for members that are passed on or compared as a whole.</summary>
     public JsonObject Node(string name) =>
         Required(name) is { ValueKind: JsonValueKind.Object } value ? JsonObject.Create(value.Clone())! : throw Error(name, $"expected an object, found {Kind(Required(name))}");

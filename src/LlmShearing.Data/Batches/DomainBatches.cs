@@ -102,12 +102,14 @@ public sealed class DomainBatches : ITrainingData
         }
     }
 
-    /// <summary>Tells the sampler the loss of each domain.</summary>
+    /// <summary>Tells the sampler the loss of each domain. A sampler that does not adapt is told nothing, and any sets may be evaluated.</summary>
     /// <param name="losses">Mean loss in nats per token by domain: all domains of these data and no other.</param>
     /// <exception cref="TokenDataException">A domain has no loss, a loss belongs to no domain or is not finite, or the sampler answers with proportions that are not shares of 1.</exception>
     public void Update(IReadOnlyDictionary<string, double> losses)
     {
         ArgumentNullException.ThrowIfNull(losses);
+        if (!_sampler.Adapts)
+            return;
         string names = string.Join(", ", _domains.Select(d => d.Name));
         foreach (string name in losses.Keys)
             if (!_domains.Any(d => d.Name == name))

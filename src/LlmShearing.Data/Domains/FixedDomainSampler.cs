@@ -37,6 +37,9 @@ public sealed class FixedDomainSampler : IDomainSampler
     public IReadOnlyList<double> Proportions => _proportions;
 
     /// <inheritdoc/>
+    public bool Adapts => false;
+
+    /// <inheritdoc/>
     public int NextDomain()
     {
         // Due is computed from counts each time: running credits would drift over billions of samples.

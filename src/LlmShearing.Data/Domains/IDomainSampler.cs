@@ -13,6 +13,9 @@ public interface IDomainSampler
     /// <summary>Share of each domain in the samples to come; each 0 or more, together 1.</summary>
     IReadOnlyList<double> Proportions { get; }
 
+    /// <summary>Whether <see cref="Update"/> may change the proportions. Otherwise evaluations need not cover the domains.</summary>
+    bool Adapts => true;
+
     /// <summary>Chooses the domain of the next sample. Deterministic in the sampler's seed and state.</summary>
     /// <returns>Index into <see cref="Domains"/>.</returns>
     int NextDomain();

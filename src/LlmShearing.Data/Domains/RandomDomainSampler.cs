@@ -35,6 +35,9 @@ public sealed class RandomDomainSampler : IDomainSampler
     public IReadOnlyList<double> Proportions => _proportions;
 
     /// <inheritdoc/>
+    public bool Adapts => false;
+
+    /// <inheritdoc/>
     public int NextDomain() => DomainDraw.Choose(_proportions, Mixing.Uniform(_stream, (ulong)_draws++));
 
     /// <inheritdoc/>

@@ -24,6 +24,9 @@ internal sealed class ReferenceLossRule
         _hasReferences = options.Losses.Count > 0;
     }
 
+    /// <summary>Whether proportions ever change.</summary>
+    public bool Adapts => _update != ProportionUpdate.Constant;
+
     /// <summary>Proportions after an evaluation.</summary>
     /// <param name="shares">Shares before it, together 1.</param>
     /// <param name="losses">One finite loss for each domain, in nats per token.</param>
@@ -31,7 +34,7 @@ internal sealed class ReferenceLossRule
     /// <exception cref="TokenDataException">A loss is so large that the rule overflows.</exception>
     public double[] Next(IReadOnlyList<double> shares, IReadOnlyList<double> losses)
     {
-        if (_update == ProportionUpdate.Constant)
+        if (!Adapts)
             return [.. shares];
         double[] next = Softmax(shares, losses);
         for (int i = 0; i < next.Length; i++)

@@ -52,6 +52,9 @@ public sealed class ReferenceLossSampler : IDomainSampler
     /// <inheritdoc/>
     public IReadOnlyList<double> Proportions => _proportions;
 
+    /// <summary>False with <see cref="ProportionUpdate.Constant"/>.</summary>
+    public bool Adapts => _rule.Adapts;
+
     /// <inheritdoc/>
     public int NextDomain() => DomainDraw.Choose(_proportions, _uniform((ulong)_draws++));
 

@@ -130,15 +130,24 @@ public class DomainBatchesTests
     [InlineData("web,code,wiki,books", "'books', which is no domain")]
     public void Update_NamesThatDoNotMatch_AreErrors(string names, string message)
     {
-        using DomainBatches data = TestData.Mixed();
+        using DomainBatches data = TestData.Mixed(sampler: new LossFollowingSampler(TestData.Shares()));
         TokenDataException error = Assert.Throws<TokenDataException>(() => data.Update(names.Split(',').ToDictionary(n => n, _ => 1.0)));
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Update_LossNotFinite_NamesTheDomain()
+    public void Update_FixedMixture_AnySetsMayBeEvaluated()
     {
         using DomainBatches data = TestData.Mixed();
+        string before = data.Save().ToJsonString();
+        data.Update(new Dictionary<string, double> { ["books"] = 1 });
+        Assert.Equal(before, data.Save().ToJsonString());
+    }
+
+    [Fact]
+    public void Update_LossNotFinite_NamesTheDomain()
+    {
+        using DomainBatches data = TestData.Mixed(sampler: new LossFollowingSampler(TestData.Shares()));
         TokenDataException error = Assert.Throws<TokenDataException>(() => data.Update(new Dictionary<string, double> { ["wiki"] = 1, ["web"] = double.NaN, ["code"] = 2 }));
         Assert.Contains("loss of domain 'web' is NaN", error.Message, StringComparison.Ordinal);
     }

@@ -1,5 +1,4 @@
 // The code in docs/training-data.md is this code.
-using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
 using LlmShearing.Tokenizers;
@@ -63,20 +62,5 @@ public sealed class TrainingDataPageTests : IDisposable
     }
 
     [Fact]
-    public void Page_Snippets_AreTheCodeAbove()
-    {
-        string[] page = File.ReadAllLines(Path.Combine(Goldens.RepositoryRoot, "docs", "training-data.md"));
-        Assert.Equal(Blocks(File.ReadAllLines(ThisFile()), l => l.Trim() == "// <snippet>", l => l.Trim() == "// </snippet>", 8), Blocks(page, l => l == "```csharp", l => l == "```", 0));
-    }
-
-    private static List<string> Blocks(string[] lines, Predicate<string> begins, Predicate<string> ends, int indent)
-    {
-        var blocks = new List<string>();
-        for (int i = 0; i < lines.Length; i++)
-            if (begins(lines[i]))
-                blocks.Add(string.Join("\n", lines.Skip(i + 1).TakeWhile(l => !ends(l)).Select(l => l[Math.Min(indent, l.Length)..])));
-        return blocks;
-    }
-
-    private static string ThisFile([CallerFilePath] string file = "") => file;
+    public void Page_Snippets_AreTheCodeAbove() => PageSnippets.AssertEqual("training-data.md");
 }
