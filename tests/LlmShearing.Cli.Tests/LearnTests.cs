@@ -1,0 +1,169 @@
+using System.Text.Json;
+using LlmShearing.Masks;
+using LlmShearing.Testing;
+
+namespace LlmShearing.Cli.Tests;
+
+public sealed class LearnTests : IDisposable
+{
+    private static readonly string[] Target = ["--hidden", "96", "--heads", "2", "--intermediate", "200", "--layers", "9"];
+    private readonly Scratch _scratch = new();
+
+    public void Dispose() => _scratch.Dispose();
+
+    private string Corpus() =>
+        _scratch.Write("corpus.txt", string.Join(' ', Enumerable.Range(0, 400).Select(i => $"the {(i % 7 == 0 ? "quick" : "slow")} fox number {i} ran")));
+
+    private string[] Learn(string output, params string[] more) =>
+        ["learn", Shear.Demo, "--file", Corpus(), "--length", "32", "--batch-size", "4", "--micro-batch", "2", "--lr", "1e-3", "--out", _scratch[output], .. more];
+
+    [Fact]
+    public void Learn_ToATarget_WritesExactlyThatShape()
+    {
+        JsonElement result = Shear.Json(Learn("out", [.. Target, "--steps", "40", "--ramp", "5", "--mask-lr", "0.5", "--multiplier-lr", "0.5", "--accept-unconverged"]));
+        LlamaShape shape = LlamaConfigJson.Load(Path.Combine(_scratch["out"], "config.json")).Shape;
+        Assert.Equal((96, 9, 2, 1, 200), (shape.HiddenSize, shape.Layers.Length, shape.Layers[0].QueryHeads, shape.Layers[0].KeyValueHeads, shape.Layers[0].IntermediateSize));
+        Assert.Equal(shape.ParameterCount, result.GetProperty("parameters").GetInt64());
+        Assert.True(File.Exists(Path.Combine(_scratch["out"], "tokenizer.json")));
+        // Plan and scores of the run agree with what was cut.
+        PruningPlan plan = PruningPlan.Load(Path.Combine(_scratch["out.run"], "plan.json"));
+        Assert.Equal(shape, plan.Target);
+        PruningPlan again = new TargetedWidthStrategy().CreatePlan(shape, ImportanceScoresJson.Load(Path.Combine(_scratch["out.run"], "scores.json")));
+        Assert.Equal(plan.Layers.Select(l => $"{l}"), again.Layers.Select(l => $"{l}"));
+        Assert.True(Shear.Json("eval", _scratch["out"], "--file", Corpus()).GetProperty("perplexity").GetDouble() < 1e4);
+    }
+
+    [Fact]
+    public void Learn_TooFewSteps_WritesNoModelButSaysHowManyWouldDo()
+    {
+        string[] command = Learn("out", [.. Target, "--steps", "4"]);
+        string error = Shear.BadInput(command);
+        Assert.Contains("After 4 steps the masks have not reached their target (sparsity hidden 0.", error, StringComparison.Ordinal);
+        Assert.Contains("Train for about", error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_scratch["out"]));
+        // Nothing is lost: the same command with the flag ends at once.
+        JsonElement result = Shear.Json([.. command, "--accept-unconverged"]);
+        Assert.Equal((4, false), (result.GetProperty("resumed_at").GetInt32(), result.GetProperty("converged").GetBoolean()));
+        Assert.True(Directory.Exists(_scratch["out"]));
+    }
+
+    [Fact]
+    public void Learn_UnderABudget_LetsBlocksDiffer()
+    {
+        JsonElement result = Shear.Json(Learn("out", "--total-sparsity", "0.4", "--masks", "intermediate,key-value-groups", "--steps", "30", "--ramp", "4", "--accept-unconverged"));
+        int[] sizes = [.. result.GetProperty("shape").GetProperty("intermediate_size").EnumerateArray().Select(s => s.GetInt32())];
+        Assert.Equal(12, sizes.Length);
+        Assert.All(sizes, s => Assert.InRange(s, 0, 352));
+        Assert.True(result.GetProperty("parameters").GetInt64() < 2_500_000);
+        Assert.True(Shear.Json("eval", _scratch["out"], "--file", Corpus()).GetProperty("perplexity").GetDouble() < 1e4);
+    }
+
+    [Fact]
+    public void Learn_StoppedByCtrlC_GoesOnToTheSameBits()
+    {
+        string[] settings = [.. Target, "--steps", "6", "--ramp", "2", "--accept-unconverged"];
+        Shear.Json(Learn("whole", settings));
+        ShearResult first = Shear.CancelWhen(() => Directory.Exists(Path.Combine(_scratch["halves.run"], "checkpoints", "step-00000002")), [.. Learn("halves", settings), "--json"]);
+        Assert.Equal((0, "interrupted"), (first.Code, first.Json.GetProperty("stop").GetString()));
+        Shear.Json(Learn("halves", settings));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(_scratch["whole"], "model.safetensors")), File.ReadAllBytes(Path.Combine(_scratch["halves"], "model.safetensors")));
+        Assert.Contains("target", Shear.BadInput(Learn("halves", ["--force", "--hidden", "64", "--steps", "6", "--ramp", "2"])), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("hidden size: the target wants 200, the model has 128|hidden: 200 wanted, the source has 128", "--hidden", "200")]
+    [InlineData("query heads", "--heads", "3")]
+    [InlineData("Give sizes such as --hidden")]
+    [InlineData("Give sizes or --total-sparsity, not both", "--hidden", "96", "--total-sparsity", "0.5")]
+    [InlineData("No masks are known as 'width'", "--hidden", "96", "--masks", "width")]
+    [InlineData("'qk-head-dim') are not supported", "--hidden", "96", "--masks", "qk-head-dim")]
+    [InlineData("The target changes Hidden, which has no mask", "--hidden", "96", "--masks", "intermediate")]
+    [InlineData("The target has the sizes of the model", "--hidden", "128")]
+    [InlineData("--ramp 10 leaves none of the 5 steps", "--hidden", "96", "--ramp", "10")]
+    [InlineData("the best evaluation is the first", "--hidden", "96", "--patience", "3")]
+    public void Learn_BadInput_IsRefusedBeforeAnythingIsWritten(string message, params string[] more)
+    {
+        string error = Shear.BadInput(Learn("out", [.. more, "--steps", "5"]));
+        Assert.True(message.Split('|').Any(m => error.Contains(m, StringComparison.Ordinal)), error);
+        Assert.Equal(["corpus.txt"], _scratch.Names.Where(n => n != "out.run"));
+    }
+
+    [Fact]
+    public void Run_Recipe_LearnsContinuesAndMeasures()
+    {
+        string recipe = Recipe("""{ "steps": 5, "ramp": 2, "accept-unconverged": true }""");
+        JsonElement result = Shear.Json("run", recipe, "--out", _scratch["small"]);
+        JsonElement stages = result.GetProperty("stages");
+        Assert.Equal(["learn", "continue", "source", "result"], stages.EnumerateObject().Select(s => s.Name));
+        Assert.Equal((96, 9), (Hidden(_scratch["small"]), LlamaConfigJson.Load(Path.Combine(_scratch["small"], "config.json")).Shape.Layers.Length));
+        Assert.Equal(2, stages.GetProperty("result").GetProperty("domains").EnumerateObject().Count());
+        JsonElement manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(_scratch["small.run"], "manifest.json"))).RootElement;
+        Assert.Contains(manifest.GetProperty("inputs").EnumerateArray(), i => i.GetProperty("file").GetString()!.EndsWith("model.safetensors", StringComparison.Ordinal) && i.GetProperty("sha256").GetString()!.Length == 64);
+        Assert.Contains(manifest.GetProperty("evaluations").EnumerateArray(), e => e.GetProperty("stage").GetString() == "continue" && e.TryGetProperty("proportions", out _));
+        Assert.Equal(96, IndexSet.Parse(manifest.GetProperty("plan").GetProperty("hidden").GetString()!).Count);
+
+        // Again: every stage is there already.
+        DateTime learned = File.GetLastWriteTimeUtc(Path.Combine(_scratch["small.run"], "learned", "model.safetensors"));
+        Shear.Json("run", recipe, "--out", _scratch["small"], "--force");
+        Assert.Equal(learned, File.GetLastWriteTimeUtc(Path.Combine(_scratch["small.run"], "learned", "model.safetensors")));
+        File.WriteAllText(recipe, File.ReadAllText(recipe).Replace("\"hidden\": 96", "\"hidden\": 64", StringComparison.Ordinal));
+        Assert.Contains("belongs to another command", Shear.BadInput("run", recipe, "--out", _scratch["small"], "--force"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Run_CtrlCInEachStage_EndsAsTheUninterruptedRun()
+    {
+        string recipe = Recipe("""{ "steps": 5, "ramp": 2, "accept-unconverged": true }""");
+        Shear.Json("run", recipe, "--out", _scratch["whole"]);
+        foreach (string stage in new[] { "learn.run", "continue.run" })
+        {
+            ShearResult stopped = Shear.CancelWhen(() => Directory.Exists(Path.Combine(_scratch["parts.run"], stage, "checkpoints", "step-00000001")), "run", recipe, "--out", _scratch["parts"], "--json");
+            Assert.Equal(0, stopped.Code);
+            Assert.Equal(JsonValueKind.Null, stopped.Json.GetProperty("out").ValueKind);
+        }
+
+        Shear.Json("run", recipe, "--out", _scratch["parts"]);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(_scratch["whole"], "model.safetensors")), File.ReadAllBytes(Path.Combine(_scratch["parts"], "model.safetensors")));
+    }
+
+    [Theory]
+    [InlineData("sheared-llama-1.3b", 2048, 3200, 48000)]
+    [InlineData("sheared-llama-2.7b", 2560, 3200, 48000)]
+    public void Run_Presets_AreThePapers(string preset, int hidden, int learn, int after)
+    {
+        string recipe = _scratch.Write("recipe.json", $$"""{ "preset": "{{preset}}", "model": "M", "data": "D", "learn": { "seed": 7 } }""");
+        JsonElement plan = Shear.Json("run", recipe, "--dry-run");
+        Assert.Equal((hidden, learn, 7, "reference-loss"), (plan.GetProperty("learn").GetProperty("hidden").GetInt32(), plan.GetProperty("learn").GetProperty("steps").GetInt32(), plan.GetProperty("learn").GetProperty("seed").GetInt32(), plan.GetProperty("learn").GetProperty("sampler").GetString()));
+        Assert.Equal((after, 256), (plan.GetProperty("continue").GetProperty("steps").GetInt32(), plan.GetProperty("continue").GetProperty("batch-size").GetInt32()));
+    }
+
+    [Theory]
+    [InlineData("""{ "modle": "M" }""", "'modle' is no member of a recipe")]
+    [InlineData("""{ "data": "D" }""", "names no model")]
+    [InlineData("""{ "model": "M", "preset": "tiny" }""", "There is no preset 'tiny'. Presets: ")]
+    [InlineData("""{ "model": "M", "target": 5 }""", "'target' is 5; expected an object")]
+    [InlineData("""[1]""", "expected a JSON object")]
+    [InlineData("""{ "model": """, "is not valid JSON")]
+    public void Run_BadRecipe_NamesTheMember(string json, string message) =>
+        Assert.Contains(message, Shear.BadInput("run", _scratch.Write("recipe.json", json), "--out", _scratch["out"]), StringComparison.Ordinal);
+
+    private string Recipe(string learn)
+    {
+        _scratch.Write("a.txt", File.ReadAllText(Corpus()));
+        _scratch.Write("b.txt", File.ReadAllText(Corpus()).Replace("fox", "system", StringComparison.Ordinal));
+        Shear.Json("tokenize", "a=" + _scratch["a.txt"], "b=" + _scratch["b.txt"], "--tokenizer", Shear.Demo, "--length", "32", "--out", _scratch["rows"]);
+        return _scratch.Write("recipe.json", $$"""
+            {
+              "model": {{JsonSerializer.Serialize(Shear.Demo)}},
+              "data": {{JsonSerializer.Serialize(_scratch["rows"])}},
+              "held-out": {{JsonSerializer.Serialize(_scratch["rows"])}},
+              "target": { "hidden": 96, "heads": 2, "intermediate": 200, "layers": 9 },
+              "proportions": { "a": 0.75, "b": 0.25 },
+              "learn": {{learn.Replace("{ ", "{ \"batch-size\": 4, \"held-out-rows\": 3, \"checkpoint-every\": 1, ", StringComparison.Ordinal)}},
+              "continue": { "steps": 4, "batch-size": 4, "held-out-rows": 3, "checkpoint-every": 1, "proportions": "a=0.5,b=0.5" }
+            }
+            """);
+    }
+
+    private static int Hidden(string folder) => LlamaConfigJson.Load(Path.Combine(folder, "config.json")).Shape.HiddenSize;
+}
