@@ -32,7 +32,7 @@ public static class HardConcrete
     /// <param name="uniform">A uniform number in [<see cref="Epsilon"/>, 1 - <see cref="Epsilon"/>].</param>
     /// <returns>A value in (-0.1, 1.1).</returns>
     public static double Stretched(double logit, double uniform) =>
-        (Sigmoid((Math.Log(uniform) - Math.Log(1 - uniform) + logit) / Temperature) * (Upper - Lower)) + Lower;
+        (Sigmoid((Math.Log(uniform / (1 - uniform)) + logit) / Temperature) * (Upper - Lower)) + Lower;
 
     /// <summary>A sample z of the mask entry and its derivative with respect to the logit (0 where the sample is clipped).</summary>
     /// <param name="logit">Logit a.</param>
@@ -40,7 +40,7 @@ public static class HardConcrete
     /// <returns>z in [0, 1] and dz/da.</returns>
     public static (double Value, double Derivative) Sample(double logit, double uniform)
     {
-        double s = Sigmoid((Math.Log(uniform) - Math.Log(1 - uniform) + logit) / Temperature);
+        double s = Sigmoid((Math.Log(uniform / (1 - uniform)) + logit) / Temperature);
         double stretched = (s * (Upper - Lower)) + Lower;
         return stretched <= 0 ? (0, 0) : stretched >= 1 ? (1, 0) : (stretched, (Upper - Lower) * s * (1 - s) / Temperature);
     }

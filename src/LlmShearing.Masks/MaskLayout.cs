@@ -4,7 +4,7 @@ using System.Collections.Immutable;
 namespace LlmShearing.Masks;
 
 /// <summary>The mask families of one run, in a fixed order: hidden, key-value-groups, query-heads, intermediate, layers, attention, mlp.</summary>
-public sealed record MaskLayout
+public sealed class MaskLayout
 {
     private MaskLayout(LlamaShape source, LlamaShape? target, ImmutableArray<MaskFamily> families) => (Source, Target, Families) = (source, target, families);
 

@@ -6,7 +6,10 @@ namespace LlmShearing.Masks;
 /// </summary>
 public sealed record ParameterWeights
 {
-    /// <summary>Parameters of a key/value head (rows of k and v): 2 * hidden size * head dimension.</summary>
+    /// <summary>
+    /// Parameters of a key/value head (rows of k and v): 2 * hidden size * head dimension. They go with the mask of the group, or of the query head where each has its own; with masks of
+    /// query heads within groups alone they count as kept.
+    /// </summary>
     public required double PerKeyValueHead { get; init; }
 
     /// <summary>Parameters of a query head (rows of q, columns of o): 2 * hidden size * head dimension.</summary>

@@ -18,7 +18,7 @@ public sealed class MaskStateTests
         Assert.Equal(
             ["masks.hidden.logits", "masks.key-value-groups.logits", "masks.query-heads.logits", "masks.intermediate.logits", "masks.layers.logits"],
             state.Logits.Select(p => p.Name));
-        Assert.Equal([[1, 10], [4, 2], [8, 3], [4, 7], [1, 4]], state.Logits.Select(p => p.Value.shape));
+        Assert.Equal([[1, 10], [4, 3], [12, 3], [4, 7], [1, 4]], state.Logits.Select(p => p.Value.shape));
         Assert.Equal(10, state.Multipliers.Count);
         Assert.Equal(["masks.hidden.lambda1", "masks.hidden.lambda2"], state.Multipliers.Take(2).Select(p => p.Name));
         Assert.All(state.Logits.Concat(state.Multipliers), p =>

@@ -9,7 +9,7 @@ internal static class SmallMasks
     public static MaskLayout Layout(string name)
     {
         bool groups = name.Contains("groups", StringComparison.Ordinal);
-        LlamaShape source = L0Case.Uniform(10, 6, groups ? 2 : 6, 7, 4, 3), target = L0Case.Uniform(6, groups ? 2 : 4, groups ? 1 : 4, 5, 3, 3);
+        LlamaShape source = groups ? L0Case.Uniform(10, 9, 3, 7, 4, 3) : L0Case.Uniform(10, 6, 6, 7, 4, 3), target = L0Case.Uniform(6, 4, groups ? 2 : 4, 5, 3, 3);
         PruningAxes axes = PruningAxes.Hidden | PruningAxes.QueryHeads | PruningAxes.Intermediate | (groups ? PruningAxes.KeyValueGroups : 0)
             | (name.Contains("sub-blocks", StringComparison.Ordinal) ? PruningAxes.Attention | PruningAxes.Mlp : PruningAxes.Layers);
         return name.EndsWith("target", StringComparison.Ordinal) ? MaskLayout.ForTarget(source, target, axes) : MaskLayout.ForBudget(source, axes);
