@@ -52,12 +52,14 @@ public class LoraTrainingTests
         Near.Equal(trained.Floats("eval_logits_merged"), LoraCase.Floats(model.forward(LoraCase.Ids(reference))), 1e-3, what: "merged logits");
     }
 
-    [Fact]
-    public void Compute_WithDropout_RecomputedOrNot_SameGradients()
+    [Theory]
+    [InlineData(3)]
+    [InlineData(12)]   // so deep that the last block is run twice as well
+    public void Compute_WithDropout_RecomputedOrNot_SameGradients(int layers)
     {
         float[][] Gradients(bool recompute)
         {
-            using LlamaModel model = TinyLlama.Create();
+            using LlamaModel model = TinyLlama.Create(TinyLlama.Config(layers));
             using LoraAttachment attachment = TinyLora.Attach(model, new LoraOptions { Dropout = 0.3 });
             var step = new TrainingStep(new LoraTrainable(attachment), new TrainingStepOptions { Recompute = recompute });
             step.Compute([new TrainingBatch(TinyLlama.Batch(1, 2, 8)), new TrainingBatch(TinyLlama.Batch(2, 2, 8))], 4, 9);
@@ -66,7 +68,7 @@ public class LoraTrainingTests
 
         float[][] expected = Gradients(false), actual = Gradients(true);
         for (int i = 0; i < expected.Length; i++)
-            Near.Equal(expected[i], actual[i], 1e-6, 1e-5, $"gradient {i}");
+            Near.Equal(expected[i], actual[i], layers > 3 ? 1e-3 * expected[i].Max(Math.Abs) : 1e-6, 1e-5, $"gradient {i}");   // rounding grows with depth
         Assert.Contains(expected[0], g => g != 0);
     }
 

@@ -41,7 +41,8 @@ internal sealed class HeadPass(LlamaModel model, LlamaPass pass, long logitBytes
     {
         using var noGrad = no_grad();
         long n = normed.shape[0], vocabulary = _head.shape[0];
-        long atOnce = Math.Clamp(logitBytes / sizeof(float) / vocabulary, 1, n);
+        long most = Math.Clamp(logitBytes / sizeof(float) / vocabulary, 1, n), slices = (n + most - 1) / most;
+        long atOnce = (n + slices - 1) / slices;                                                         // even slices: no small rest, and less memory
         Tensor? result = wanted ? empty_like(normed) : null;                                             // [N, H]
         for (long first = 0; first < n; first += atOnce)
         {

@@ -7,6 +7,8 @@ namespace LlmShearing;
 /// <summary>One micro-batch through a model and back.</summary>
 internal sealed class MicroBatchPass
 {
+    private const int DeepModel = 12;
+
     private readonly LlamaModel _model;
     private readonly LlamaGates? _gates;
     private readonly TrainingStepOptions _options;
@@ -23,6 +25,12 @@ internal sealed class MicroBatchPass
         using var noGrad = no_grad();
         _pass = LlamaPass.Begin(model.Config, batch.Tokens.BatchSize, batch.Tokens.SequenceLength, ForwardOptionsOf(batch, gates), model.Dtype, model.Device);
     }
+
+    /// <summary>
+    /// Whether a block's graph is kept from its forward to its backward run. With recomputation that is the last block's alone, whose backward run comes next, and in a deep model
+    /// not even that: it would lie under the logits, where memory peaks, to save one run of many.
+    /// </summary>
+    public static bool KeepsGraph(bool recompute, int layer, int blocks) => !recompute || (layer == blocks - 1 && blocks < DeepModel);
 
     private bool TrainsEmbedding => _model.embed_tokens.weight.requires_grad;
 
@@ -83,7 +91,7 @@ internal sealed class MicroBatchPass
         {
             _cancellationToken.ThrowIfCancellationRequested();
             bool known = lowest <= layer;
-            bool keepGraph = !_options.Recompute || layer == count - 1;
+            bool keepGraph = KeepsGraph(_options.Recompute, layer, count);
             Tensor input = x.detach().requires_grad_(NeedsEmbedding || lowest < layer);
             Tensor output;
             using (keepGraph || !known ? enable_grad() : no_grad())   // as long as nothing was found to train, the graph tells

@@ -76,7 +76,10 @@ public sealed record TrainingEstimate
         long[] blocks = [.. shape.Layers.Select(l => tokens * BlockBytes(l))];
         long inputs = tokens * shape.HiddenSize * size * (shape.Layers.Length + 1);
         long logits = Math.Min(tokens * shape.VocabSize * sizeof(float), Math.Max(step.LogitBytes, (long)shape.VocabSize * sizeof(float)));
-        return inputs + (step.Recompute ? blocks.DefaultIfEmpty().Max() : blocks.Sum()) + logits;
+        if (!step.Recompute)
+            return inputs + blocks.Sum() + logits;
+        long block = blocks.DefaultIfEmpty().Max();
+        return inputs + (MicroBatchPass.KeepsGraph(true, blocks.Length - 1, blocks.Length) ? block + logits : Math.Max(block, logits));
 
         // Attention: norm, q, k, v before and after rotation, k and v for every query head, context twice, scores and probabilities in float32.
         // Feed-forward: norm, gate, its silu, up, their product. Sums of the residual stream are inputs of what follows.
@@ -99,7 +102,7 @@ public sealed record TrainingEstimate
         double total = 0;
         for (int i = 0; i < shape.Layers.Length; i++)
         {
-            double passes = recompute && i < shape.Layers.Length - 1 ? 3 : 2;   // the last block is not run again
+            double passes = MicroBatchPass.KeepsGraph(recompute, i, shape.Layers.Length) ? 2 : 3;
             double attention = 4.0 * tokens * length * shape.Layers[i].QueryHeads * shape.HeadDim;
             total += Products(model.layers[i], passes) + (attention * (passes + 1));
         }
