@@ -78,6 +78,7 @@ internal static class ShearCommandLine
         new GenerateCommand(surroundings),
         new RunCommand(surroundings),
         new LearnCommand(surroundings),
+        new FoldCommand(surroundings),
         new TrainCommand(surroundings),
         new TuneCommand(surroundings),
         new MergeCommand(surroundings),

@@ -31,6 +31,14 @@ public sealed class LearnTests : IDisposable
         PruningPlan again = new TargetedWidthStrategy().CreatePlan(shape, ImportanceScoresJson.Load(Path.Combine(_scratch["out.run"], "scores.json")));
         Assert.Equal(plan.Layers.Select(l => $"{l}"), again.Layers.Select(l => $"{l}"));
         Assert.True(Shear.Json("eval", _scratch["out"], "--file", Corpus()).GetProperty("perplexity").GetDouble() < 1e4);
+
+        // From the same run: its own shape again, to the bit, and another one.
+        Assert.True(Shear.Json(["fold", Shear.Demo, "--run", _scratch["out.run"], .. Target, "--out", _scratch["again"]]).GetProperty("trained_for_this_shape").GetBoolean());
+        Assert.Equal(File.ReadAllBytes(Path.Combine(_scratch["out"], "model.safetensors")), File.ReadAllBytes(Path.Combine(_scratch["again"], "model.safetensors")));
+        string[] wider = ["fold", Shear.Demo, "--run", _scratch["out.run"], "--hidden", "112", "--intermediate", "256", "--layers", "10", "--out", _scratch["wider"]];
+        Assert.False(Shear.Json(wider).GetProperty("trained_for_this_shape").GetBoolean());
+        Assert.Equal(112, Hidden(_scratch["wider"]));
+        Assert.Contains("is no run of mask learning", Shear.BadInput("fold", Shear.Demo, "--run", Run(), "--hidden", "64", "--out", _scratch["no"]), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -163,6 +171,13 @@ public sealed class LearnTests : IDisposable
               "continue": { "steps": 4, "batch-size": 4, "held-out-rows": 3, "checkpoint-every": 1, "proportions": "a=0.5,b=0.5" }
             }
             """);
+    }
+
+    // A run of another kind.
+    private string Run()
+    {
+        Shear.Json("train", Shear.Demo, "--file", Corpus(), "--length", "32", "--batch-size", "2", "--steps", "1", "--out", _scratch["trained"]);
+        return _scratch["trained.run"];
     }
 
     private static int Hidden(string folder) => LlamaConfigJson.Load(Path.Combine(folder, "config.json")).Shape.HiddenSize;

@@ -1,0 +1,64 @@
+// shear fold: the model of a mask-learning run, cut to another shape than the one it was trained for.
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LlmShearing.Masks;
+
+namespace LlmShearing.Cli;
+
+internal sealed class FoldCommand : ShearCommand
+{
+    private readonly ModelOptions _model = new();
+    private readonly WidthOptions _target = new();
+    private readonly Option<string?> _run = Opt.Text("--run", "FOLDER", "Folder of a run of 'shear learn' from this model.");
+    private readonly Option<string?> _out = Opt.Text("--out", "FOLDER", "Where the model goes.");
+    private readonly Option<bool> _force = Opt.Flag("--force", "Replace --out when it exists.");
+
+    public FoldCommand(Surroundings surroundings)
+        : base(
+            surroundings,
+            "fold",
+            "Cuts the model of a mask-learning run to another shape: weights and masks of its last checkpoint, the best units of each kind. Only the shape of the run was trained for.",
+            "shear fold MODEL --run SMALLER.run --hidden 512 --heads 6 --intermediate 1152 --layers 26 --out OTHER")
+    {
+        Arguments.Add(_model.Folder);
+        AddOptions(_run, _out, _force);
+        AddOptions(_target.All);
+        AddCommonOptions();
+    }
+
+    protected override void Execute(Invocation run)
+    {
+        string folder = run.Get(_model.Folder), learned = run.Get(_run) ?? throw new UsageException("Give --run FOLDER, the run of 'shear learn'.");
+        string output = OutputFile.NewFolder(run.Get(_out) ?? throw new UsageException("Nothing says where the result goes. Give --out FOLDER."), run.Get(_force));
+        if (!_target.IsGiven(run))
+            throw new UsageException("Nothing says how small the model shall be. Give sizes such as --hidden, --heads, --intermediate and --layers.");
+        LlamaShape source = ModelFolder.Config(folder).Shape, target = TargetShape.Of(source, _target.Read(run));
+        MaskLayout layout = MaskLayout.ForTarget(source, target, Masks(learned));
+        string planFile = Path.Combine(learned, "plan.json");
+        bool trained = File.Exists(planFile) && PruningPlan.Load(planFile).Target.Equals(target);
+        if (!trained)
+            run.Note("The masks and weights were trained for another shape: expect to train the result for longer.");
+        using LlamaModel model = LlamaModel.Load(folder, TorchSharp.torch.ScalarType.Float32, progress: run.Progress, cancellationToken: run.Cancellation);
+        using var learner = new MaskLearner(model, layout, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder });
+        TrainingCheckpoint checkpoint = TrainingCheckpoint.Last(learned);
+        checkpoint.LoadWeights(learner);
+        learner.Export(output, run.Get(_force), run.Cancellation);
+        run.Result(
+            () => new JsonObject { ["step"] = checkpoint.Step, ["parameters"] = target.ParameterCount, ["trained_for_this_shape"] = trained, ["out"] = output },
+            console => console.Line($"{Numbers.Count(source.ParameterCount)} -> {Numbers.Count(target.ParameterCount)} parameters, from the checkpoint after {checkpoint.Step} steps; written to {output}"));
+    }
+
+    // The kinds of masks that the run has.
+    private static PruningAxes Masks(string learned)
+    {
+        string file = Path.Combine(learned, "run.json");
+        if (!File.Exists(file))
+            throw new UsageException($"There is no '{file}'. Give the folder of a run of 'shear learn', usually its --out with .run added.");
+        using JsonDocument document = JsonDocument.Parse(InputFile.Text(file));
+        return document.RootElement.TryGetProperty("configuration", out JsonElement configuration) && configuration.TryGetProperty("trainable", out JsonElement trainable)
+            && trainable.TryGetProperty("masks", out JsonElement masks) && masks.ValueKind == JsonValueKind.Array
+            ? MaskFamily.Parse(masks.EnumerateArray().Select(m => m.GetString() ?? ""))
+            : throw new UsageException($"'{learned}' is no run of mask learning.");
+    }
+}
