@@ -1,5 +1,4 @@
 // One configuration of shearing/l0: shapes, the constraint that belongs to them, and the names of the reference.
-using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
 
@@ -81,8 +80,6 @@ internal sealed class L0Case
     /// <summary>Names of constraints, and what the reference appends to lambda_1 and lambda_2 for each.</summary>
     public IEnumerable<(string Name, string Suffix)> Constrained() =>
         Targeted ? Families.Select(f => (MaskFamily.NameOf(AxisOf[f]), "_" + f)) : [("total", "")];
-
-    public static string Text(double value) => value.ToString("r", CultureInfo.InvariantCulture);
 
     // The reference's prototype for models with two feed-forward matrices.
     private static ParameterWeights WithTwoMatrices(ParameterWeights weights, MaskLayout layout)
