@@ -21,7 +21,18 @@ public interface ITrainingObjective
 /// <summary>The objective of one micro-batch.</summary>
 public interface IMicroBatchObjective : IDisposable
 {
-    /// <summary>Whether <see cref="AtBlock"/> wants the output of a block.</summary>
+    /// <summary>Whether <see cref="Observe"/> is to be called.</summary>
+    bool Observes => false;
+
+    /// <summary>Shows the output of every block once, from the first to the last, before <see cref="AtLogits"/>.</summary>
+    /// <param name="layer">0-based block.</param>
+    /// <param name="hidden">Its output [B, T, H]; no graph, not to be changed or kept.</param>
+    /// <param name="hasAttention">Whether the block has attention that no gate removes.</param>
+    void Observe(int layer, Tensor hidden, bool hasAttention)
+    {
+    }
+
+    /// <summary>Whether <see cref="AtBlock"/> wants the output of a block. May depend on what was observed: with a loss of an untrained block it is asked right after the block, else after the logits.</summary>
     /// <param name="layer">0-based block.</param>
     /// <returns>False when the block's output has no loss of its own.</returns>
     bool Wants(int layer) => false;

@@ -98,6 +98,8 @@ internal sealed class MicroBatchPass
                 output = _model.layers[layer].forward(input, _pass);
             x.Dispose();
             x = output.detach();
+            if (objective.Observes)
+                objective.Observe(layer, x, HasAttention(layer));
             if (known || output.requires_grad)
             {
                 lowest = Math.Min(lowest, layer);
@@ -115,6 +117,14 @@ internal sealed class MicroBatchPass
         }
 
         return x;
+    }
+
+    private bool HasAttention(int layer)
+    {
+        if (_model.layers[layer].self_attn is null)
+            return false;
+        using var scope = NewDisposeScope();
+        return _gates?.AttentionGate(layer)?.item<float>() != 0;
     }
 
     // Gradient of the block's output [B, T, H] -> gradient of its input, or null when that is not needed.

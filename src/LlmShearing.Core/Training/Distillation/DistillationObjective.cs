@@ -27,6 +27,9 @@ public sealed class DistillationObjective : ITrainingObjective
         (_teacher, _options) = (teacher, options ?? new DistillationOptions());
         _options.EnsureValid();
         int blocks = teacher.Config.Shape.Layers.Length;
+        foreach (int block in _options.TeacherBlocks)
+            if (block < 0 || block >= blocks)
+                throw new TrainingException($"{nameof(DistillationOptions.TeacherBlocks)} names block {block} of the teacher, which has blocks 0 to {blocks - 1}.");
         foreach (BlockPair pair in _options.Blocks)
             if (pair.Teacher < 0 || pair.Teacher >= blocks || pair.Student < 0)
                 throw new TrainingException($"Block {pair.Student} of the student is paired with block {pair.Teacher} of the teacher, which has blocks 0 to {blocks - 1}.");
@@ -46,7 +49,8 @@ public sealed class DistillationObjective : ITrainingObjective
         ["top_k_kind"] = _options.Logits.TopKKind.ToString(),
         ["state_weight"] = _options.StateWeight,
         ["states"] = _options.States.ToString(),
-        ["blocks"] = new JsonArray([.. _options.Blocks.Select(b => (JsonNode)$"{b.Student}<-{b.Teacher}")]),
+        ["blocks"] = new JsonArray(
+            [.. _options.Blocks.Select(b => (JsonNode)$"{b.Student}<-{b.Teacher}"), .. _options.TeacherBlocks.Select(b => (JsonNode)$"{_options.Matching}<-{b}")]),
     };
 
     /// <inheritdoc/>
@@ -58,7 +62,7 @@ public sealed class DistillationObjective : ITrainingObjective
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         bool states = _options.StateWeight > 0;
-        HashSet<int> wanted = [.. states ? _options.Blocks.Select(b => b.Teacher) : []];
+        HashSet<int> wanted = [.. states ? _options.Blocks.Select(b => b.Teacher).Concat(_options.TeacherBlocks) : []];
         var kept = new Dictionary<int, Tensor>();
         Tensor positions = scored.to(_teacher.Device);                                                   // [N]
         LlamaPass pass = LlamaPass.Begin(
@@ -90,12 +94,31 @@ public sealed class DistillationObjective : ITrainingObjective
         // Logits that are worked on at once, as in CrossEntropy.
         private const long ElementsAtOnce = 256 << 10;
 
-        private readonly Dictionary<int, int> _teacherOf = options.StateWeight > 0 ? options.Blocks.ToDictionary(b => b.Student, b => b.Teacher) : [];
+        private readonly bool _matches = options.StateWeight > 0 && options.Matching != BlockMatching.Fixed;
+        private readonly List<double[]> _distances = [];   // [student block][teacher block]: sums over tokens
+        private readonly List<bool> _alive = [];
+        private ILookup<int, int>? _teachersOf = options.StateWeight == 0 || options.Matching == BlockMatching.Fixed
+            ? (options.StateWeight > 0 ? options.Blocks : []).ToLookup(b => b.Student, b => b.Teacher)
+            : null;   // known once all blocks were seen
 
-        public bool Wants(int layer) => _teacherOf.ContainsKey(layer);
+        public bool Observes => _matches;
+
+        // Averaged over all teacher blocks, matched or not.
+        private int Terms => _matches ? options.TeacherBlocks.Count : options.Blocks.Count;
+
+        public bool Wants(int layer) => _teachersOf?.Contains(layer) ?? false;
+
+        public void Observe(int layer, Tensor hidden, bool hasAttention)
+        {
+            using var scope = NewDisposeScope();
+            _distances.Add([.. options.TeacherBlocks.Select(t => Distance(hidden, t).Losses.sum(ScalarType.Float64).item<double>())]);
+            _alive.Add(hasAttention);
+        }
 
         public Tensor AtLogits(Tensor logits, Tensor targets, long first, double scale, LossSums losses)
         {
+            if (_teachersOf is null)
+                Pair(losses);
             using var scope = NewDisposeScope();
             long n = logits.shape[0], vocabulary = logits.shape[1], rows = Math.Max(1, ElementsAtOnce / vocabulary);
             Tensor? goal = normed is null ? null : teacher.Logits(normed.narrow(0, first, n)).to(ScalarType.Float32).to(logits.device);   // [n, V]
@@ -130,16 +153,16 @@ public sealed class DistillationObjective : ITrainingObjective
         public Tensor? AtBlock(int layer, Tensor hidden, double scale, LossSums losses)
         {
             using var scope = NewDisposeScope();
-            Tensor goal = states[_teacherOf[layer]].to(hidden.device);                                   // [N, H]
             long[] shape = hidden.shape;
-            if (goal.shape[1] != shape[2])
-                throw new TrainingException($"Hidden states of the teacher '{teacher.Name}' have {goal.shape[1]} channels, those of the student {shape[2]}. States can be compared only when the width is the same.");
-            (Tensor distances, Tensor gradient) = StateLoss.Compute(At(hidden, scored), goal, options.States);
-            double sum = distances.sum(ScalarType.Float64).item<double>() / _teacherOf.Count;
-            losses.Add("hidden", sum);
-            losses.Add("loss", options.StateWeight * sum);
             Tensor result = zeros([shape[0] * shape[1], shape[2]], dtype: ScalarType.Float32, device: hidden.device);
-            result.index_copy_(0, scored, gradient.mul_(options.StateWeight * scale / _teacherOf.Count));
+            foreach (int block in _teachersOf![layer])
+            {
+                (Tensor distances, Tensor gradient) = Distance(hidden, block);
+                if (!_matches)
+                    AddStates(losses, distances.sum(ScalarType.Float64).item<double>());
+                result.index_add_(0, scored, gradient.mul_(options.StateWeight * scale / Terms), 1);
+            }
+
             return result.view(shape).MoveToOuterDisposeScope();
         }
 
@@ -149,6 +172,30 @@ public sealed class DistillationObjective : ITrainingObjective
             scored.Dispose();
             foreach (Tensor state in states.Values)
                 state.Dispose();
+        }
+
+        private void Pair(LossSums losses)
+        {
+            double[][] byTeacher = [.. options.TeacherBlocks.Select((_, t) => _distances.Select(d => d[t]).ToArray())];
+            int[] found = BlockMatcher.Match(options.Matching, byTeacher, [.. _alive]);
+            (int Teacher, int Student)[] pairs = [.. found.Select((s, t) => (t, s)).Where(p => p.s >= 0)];
+            AddStates(losses, pairs.Sum(p => byTeacher[p.Teacher][p.Student]));
+            _teachersOf = pairs.ToLookup(p => p.Student, p => options.TeacherBlocks[p.Teacher]);
+        }
+
+        private void AddStates(LossSums losses, double sum)
+        {
+            losses.Add("hidden", sum / Terms);
+            losses.Add("loss", options.StateWeight * sum / Terms);
+        }
+
+        // Losses [N] and gradient [N, H] at the scored positions.
+        private (Tensor Losses, Tensor Gradient) Distance(Tensor hidden, int block)
+        {
+            Tensor goal = states[block].to(hidden.device);                                               // [N, H]
+            return goal.shape[1] == hidden.shape[2]
+                ? StateLoss.Compute(At(hidden, scored), goal, options.States)
+                : throw new TrainingException($"Hidden states of the teacher '{teacher.Name}' have {goal.shape[1]} channels, those of the student {hidden.shape[2]}. States can be compared only when the width is the same.");
         }
 
         // Sum of the cross entropy; the logits become its weighted gradient.

@@ -157,12 +157,17 @@ public class DistillationObjectiveTests
 [Collection("tensor count")]
 public class DistillationLeakTests
 {
-    [Fact]
-    public void Compute_Repeated_LeavesNoTensor()
+    [Theory]
+    [InlineData(BlockMatching.Fixed)]
+    [InlineData(BlockMatching.Descending)]
+    public void Compute_Repeated_LeavesNoTensor(BlockMatching matching)
     {
         using LlamaModel teacher = TinyLlama.Create(1), student = TinyLlama.Create(2);
         using var full = new FullModel(student);
-        var objective = new DistillationObjective(teacher, new DistillationOptions { StateWeight = 1, Blocks = [new(0, 0), new(1, 1)] });
+        var options = new DistillationOptions { StateWeight = 1, Blocks = [new(0, 0), new(1, 1)] };
+        if (matching != BlockMatching.Fixed)
+            options = options with { Blocks = [], Matching = matching, TeacherBlocks = [0, 2] };
+        var objective = new DistillationObjective(teacher, options);
         var step = new TrainingStep(full, new TrainingStepOptions(), objective);
         LeakProbe.AssertNoGrowth(() =>
         {
