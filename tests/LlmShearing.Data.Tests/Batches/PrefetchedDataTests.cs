@@ -37,6 +37,16 @@ public class PrefetchedDataTests
     }
 
     [Fact]
+    public void Drawn_WithBatchesReadAhead_CountsThoseGivenOut()
+    {
+        DomainBatches inside = TestData.Mixed();
+        using var ahead = new PrefetchedData(inside, 8);
+        TestData.Take(ahead, 2);
+        Assert.True(SpinWait.SpinUntil(() => inside.Drawn.Values.Sum() > 6, 5000), "nothing was read ahead");
+        Assert.Equal(2 * 3, ahead.Drawn!.Values.Sum());
+    }
+
+    [Fact]
     public void Update_WithBatchesReadAhead_ActsAsWithoutReadingAhead()
     {
         using DomainBatches plain = Adaptive();

@@ -9,6 +9,7 @@ namespace LlmShearing.Data.Tests.Domains;
 public class DynamicLoadingGoldenTests
 {
     private const string Sampling = "shearing/dynamic-loading/sampler.json";
+    private const string Training = "shearing/train-e2e/pruning-layer";
     private const string Partition = "shearing/dynamic-loading/partition.json";
 
     // Draw by draw from the original's uniform numbers: proportion changes and domains that wrap included.
@@ -91,6 +92,42 @@ public class DynamicLoadingGoldenTests
             Assert.Equal(c["chi_square"]!.GetValue<double>(), chiSquare, 9);
             Assert.InRange(chiSquare, 0.38, 22.5);   // six degrees of freedom, 0.1% on each side
         }
+    }
+
+    // Pruning and continued pretraining by the original's trainer: every draw, and the shares after every evaluation.
+    [GoldenTheory(Training)]
+    [InlineData("pruning", 2)]
+    [InlineData("continued-pretraining", 2)]
+    public void Sampler_TrainingRunOfTheOriginal_FollowsItsDrawsAndShares(string stage, int expectedUpdates)
+    {
+        JsonNode trace = Read($"{Training}/{stage}/trace.json");
+        JsonArray draws = trace["domain_draws"]!.AsArray();
+        Dictionary<long, JsonNode> evaluations = trace["evaluations"]!.AsArray().ToDictionary(e => e!["after_steps"]!.GetValue<long>(), e => e!);
+        string[] names = [.. trace["domains"]!.AsArray().Select(n => n!.GetValue<string>())];
+        Dictionary<string, double> ByName(JsonNode? values) => names.Zip(Numbers<double>(values)).ToDictionary(p => p.First, p => p.Second);
+        var sampler = new ReferenceLossSampler(
+            new FixedDomainSamplerOptions { Proportions = ByName(trace["evaluations"]![0]!["current"]) }, new ReferenceLossOptions { Losses = ByName(trace["target_loss"]) },
+            draw => draws[(int)draw]!["u"]!.GetValue<double>());
+        Assert.Equal(names, sampler.Domains);
+        int updates = 0;
+        long step = -1;
+        foreach (JsonNode? draw in draws)
+        {
+            if (draw!["step"]!.GetValue<long>() is var next && next != step)
+            {
+                step = next;
+                if (evaluations.TryGetValue(step, out JsonNode? evaluation))
+                {
+                    sampler.Update(Numbers<double>(evaluation["losses"]));
+                    Assert.All(Numbers<double>(evaluation["new"]).Zip(sampler.Proportions), p => Assert.Equal(p.First, p.Second, 1e-6));
+                    updates++;
+                }
+            }
+
+            Assert.Equal(draw["domain"]!.GetValue<int>(), sampler.NextDomain());
+        }
+
+        Assert.Equal(expectedUpdates, updates);   // that after the last step has no draw behind it
     }
 
     private static DomainBatches Data(JsonNode c, double[] shares, double[] uniforms)
