@@ -18,13 +18,17 @@ internal sealed class MaskFlags
 
     public Option<double?> MultiplierRate { get; } = Opt.Number("--multiplier-lr", "R", "Peak learning rate of the multipliers.", v => v is > 0 and < 1e6, "a number above 0", new MaskLearningOptions().MultiplierLearningRate);
 
+    public Option<double?> Quadratic { get; } = Opt.Number("--initial-lambda2", "L", "Second multiplier at the start; above 0 the sparsity follows its ramp from the beginning.", v => v is >= 0 and < 1e9, "a number from 0", new MaskLearningOptions().InitialQuadratic);
+
+    public Option<double?> Logit { get; } = Opt.Number("--initial-logit", "A", "Mean logit at the start. [default: 5, clamped to ln 100]", double.IsFinite, "a number");
+
     public Option<bool> Freeze { get; } = Opt.Flag("--freeze-weights", "Learn the masks only.");
 
     public Option<bool> Reference { get; } = Opt.Flag("--reference", "Train as LLM-Shearing's code does, with its faults: the embedding is not masked, one clipping for everything, schedule composer-cosine.");
 
     public Option<bool> AcceptUnconverged { get; } = Opt.Flag("--accept-unconverged", "Cut to the target shape even when the masks have not reached it.");
 
-    public Option[] All => [.. _target.All, TotalSparsity, Families, Ramp, MaskRate, MultiplierRate, Freeze, Reference, AcceptUnconverged];
+    public Option[] All => [.. _target.All, TotalSparsity, Families, Ramp, MaskRate, MultiplierRate, Quadratic, Logit, Freeze, Reference, AcceptUnconverged];
 
     public MaskLayout Layout(Invocation run, LlamaShape source)
     {
@@ -52,6 +56,8 @@ internal sealed class MaskFlags
             RampSteps = ramp,
             MaskLearningRate = run.Get(MaskRate)!.Value,
             MultiplierLearningRate = run.Get(MultiplierRate)!.Value,
+            InitialQuadratic = run.Get(Quadratic)!.Value,
+            Initialization = run.Get(Logit) is { } logit ? new MaskInitialization { Mean = logit } : null,
             TrainWeights = !run.Get(Freeze),
             TotalSparsity = run.Get(TotalSparsity),
         };

@@ -11,6 +11,8 @@ internal sealed class HiddenGate
         InputIsMasked = inputIsMasked;
         Keep = value.ne(0).to(ScalarType.Float32);
         KeptCount = Keep.sum().item<float>();
+        if (KeptCount == 0 && value.requires_grad)
+            KeptCount = 1;   // a sampled mask may be all zero in a tiny model: everything is zero then, and nothing is divided by zero
         if (KeptCount == 0)
             throw new ArgumentException("The hidden gate is zero in every channel. At least one residual channel must stay.");
     }

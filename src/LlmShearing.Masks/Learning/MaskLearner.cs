@@ -1,5 +1,6 @@
 // Masks and weights as what a trainer trains: the pruning phase of LLM-Shearing.
 using System.Text.Json.Nodes;
+using static TorchSharp.torch;
 
 namespace LlmShearing.Masks;
 
@@ -39,6 +40,10 @@ public sealed class MaskLearner : ITrainable, IDisposable
         Masks = new MaskState(new SparsityConstraint(layout, new SparsityRamp(Options.RampSteps, Options.StartSparsity), Options.TotalSparsity), Options.Initialization);
         try
         {
+            foreach (TrainableParameter multiplier in Masks.Multipliers)
+                if (multiplier.Name.EndsWith(".lambda2", StringComparison.Ordinal))
+                    using (no_grad())
+                        multiplier.Value.fill_(Options.InitialQuadratic);
             _weights = Options.TrainWeights ? new FullModel(model, writer) : null;
         }
         catch
@@ -179,6 +184,8 @@ public sealed class MaskLearner : ITrainable, IDisposable
         ["start_sparsity"] = Options.StartSparsity,
         ["mask_learning_rate"] = Options.MaskLearningRate,
         ["multiplier_learning_rate"] = Options.MultiplierLearningRate,
+        ["initial_quadratic"] = Options.InitialQuadratic,
+        ["initial_logit"] = Options.Initialization?.Mean,
         ["gate_embedding"] = Options.GateEmbedding,
         ["clip_together"] = Options.ClipTogether,
         ["evaluate_target"] = Options.EvaluateTarget,

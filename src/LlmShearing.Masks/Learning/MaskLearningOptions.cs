@@ -22,6 +22,13 @@ public sealed record MaskLearningOptions
     /// <value>Default: 1 (LLM-Shearing, lag_lr).</value>
     public double MultiplierLearningRate { get; init; } = 1;
 
+    /// <summary>
+    /// Second multiplier, that of the squared error, at the start, 0 or more. Above 0 the sparsity follows its ramp from the beginning; at 0 both multipliers must first grow,
+    /// and in short runs then overshoot.
+    /// </summary>
+    /// <value>Default: 0 (LLM-Shearing).</value>
+    public double InitialQuadratic { get; init; }
+
     /// <summary>Where logits start; null = LLM-Shearing's.</summary>
     public MaskInitialization? Initialization { get; init; }
 
@@ -55,6 +62,8 @@ public sealed record MaskLearningOptions
     {
         if (!(MaskLearningRate > 0 && double.IsFinite(MaskLearningRate)))
             throw new MaskException($"{nameof(MaskLearningRate)} is {MaskLearningRate}; it must be above 0.");
+        if (!(InitialQuadratic >= 0 && double.IsFinite(InitialQuadratic)))
+            throw new MaskException($"{nameof(InitialQuadratic)} is {InitialQuadratic}; it must be 0 or more.");
         if (!(MultiplierLearningRate > 0 && double.IsFinite(MultiplierLearningRate)))
             throw new MaskException($"{nameof(MultiplierLearningRate)} is {MultiplierLearningRate}; it must be above 0.");
     }
