@@ -73,7 +73,7 @@ public sealed class ScoreTests : IDisposable
     public void Scorer_Unknown_ListsThoseThere()
     {
         string error = Shear.BadInput("score", Shear.Demo, "--scorer", "tayler", "--ids", _scratch.Ids());
-        Assert.Contains("'tayler'. Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, taylor.", error, StringComparison.Ordinal);
+        Assert.Contains("'tayler'. Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, random, taylor.", error, StringComparison.Ordinal);
         Assert.Contains("No criterion is given", Shear.BadInput("score", Shear.Demo), StringComparison.Ordinal);
     }
 

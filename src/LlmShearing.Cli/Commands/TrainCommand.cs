@@ -1,9 +1,12 @@
 // shear train: continued pretraining or instruction tuning of all weights.
+using System.CommandLine;
+
 namespace LlmShearing.Cli;
 
 internal sealed class TrainCommand : TrainingCommand
 {
     private readonly DistillationFlags _distillation = new();
+    private readonly Option<bool> _scratch = Opt.Flag("--from-scratch", "Start from random weights in the model's shape, drawn from --seed, instead of its own.");
 
     public TrainCommand(Surroundings surroundings)
         : base(
@@ -15,16 +18,22 @@ internal sealed class TrainCommand : TrainingCommand
             "shear train SMALLER --file corpus.jsonl --steps 200 --out RECOVERED --dry-run",
             "shear train SMALLER --data tokens/train --teacher MODEL --steps 500 --out RECOVERED",
             "shear train SMALLER --instructions alpaca.json --epochs 2 --out TUNED",
-            "shear train SMALLER --config train.json --out RECOVERED") => AddTrainingOptions(_distillation.All);
+            "shear train SMALLER --config train.json --out RECOVERED") => AddTrainingOptions([.. _distillation.All, _scratch]);
 
     protected override void Check(Invocation run)
     {
+        if (run.Get(_scratch) && _distillation.IsGiven(run))
+            throw new UsageException("--from-scratch and --teacher do not go together.");
         if (_distillation.IsGiven(run))
             _ = _distillation.Read(run, _distillation.ReadPlan(run));
     }
 
     protected override ITrainingSubject Open(Invocation run, string model, TrainingRunOptions options) =>
-        new Subject(StudentModel.Load(run, model, ComputeType(run), _distillation, share: false), new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model });
+        new Subject(
+            run.Get(_scratch)
+                ? new StudentModel(LlamaModel.Random(ModelFolder.Config(model), run.Get(Training.Seed)!.Value, dtype: ComputeType(run)), null, null)
+                : StudentModel.Load(run, model, ComputeType(run), _distillation, share: false),
+            new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model });
 
     private sealed class Subject(StudentModel student, LlamaCheckpointWriterOptions writer) : ITrainingSubject
     {

@@ -15,6 +15,7 @@ internal static class BuiltInComponents
         Scorer(services, ScorerNames.BlockPerplexity, o => new BlockPerplexityScorer(o.BlockPerplexity));
         Scorer(services, ScorerNames.BlockInfluence, o => new BlockInfluenceScorer(o.BlockInfluence));
         Scorer(services, ScorerNames.Angular, o => new AngularDistanceScorer(o.Angular));
+        Scorer(services, ScorerNames.Random, _ => new RandomScorer());
         services.TryAddKeyedSingleton<IPruningStrategy>(BlockDepthStrategy.Name, (provider, _) => new BlockDepthStrategy(Options(provider).Depth));
         services.TryAddKeyedSingleton<IPruningStrategy, TargetedWidthStrategy>(TargetedWidthStrategy.Name);
     }

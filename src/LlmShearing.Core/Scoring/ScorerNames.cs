@@ -20,4 +20,7 @@ public static class ScorerNames
 
     /// <summary>Gradient of the loss with respect to gates at one: <see cref="GateTaylorScorer"/>.</summary>
     public const string GateTaylor = "gate-taylor";
+
+    /// <summary>Chance, as a baseline: <see cref="RandomScorer"/>.</summary>
+    public const string Random = "random";
 }

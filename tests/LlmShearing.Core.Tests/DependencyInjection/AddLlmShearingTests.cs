@@ -15,7 +15,7 @@ public class AddLlmShearingTests
         var scorers = provider.GetRequiredService<IComponentCatalog<IImportanceScorer>>();
         var strategies = provider.GetRequiredService<IComponentCatalog<IPruningStrategy>>();
 
-        Assert.Equal(["angular", "block-influence", "block-perplexity", "gate-taylor", "magnitude", "taylor"], scorers.Names);
+        Assert.Equal(["angular", "block-influence", "block-perplexity", "gate-taylor", "magnitude", "random", "taylor"], scorers.Names);
         Assert.Equal(["block-depth", "targeted-width"], strategies.Names);
         Assert.All(scorers.Names, name => Assert.NotEqual(PruningAxes.None, scorers.Resolve(name).SupportedAxes));
         Assert.All(strategies.Names, name => Assert.NotEqual(PruningAxes.None, strategies.Resolve(name).RequiredAxes));
@@ -31,7 +31,7 @@ public class AddLlmShearingTests
         using ServiceProvider provider = Provider(s => s.AddLlmShearing().AddScorer("mine", _ => Fake()));
 
         Assert.Equal(
-            "No scorer is registered as 'tayler'. Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, mine, taylor.",
+            "No scorer is registered as 'tayler'. Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, mine, random, taylor.",
             Assert.Throws<UnknownComponentException>(() => provider.GetRequiredService<IComponentCatalog<IImportanceScorer>>().Resolve("tayler")).Message);
         Assert.Equal(
             "No strategy is registered as ''. Registered: block-depth, targeted-width.",
