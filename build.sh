@@ -10,6 +10,7 @@ usage: ./build.sh VERB
 
   setup   find or prepare TorchSharp (package, or a drop-in over a system libtorch)
   demo    prune the embedded demo LLaMA with every depth criterion and write a Hugging Face folder
+          demo --learned: learned masks, beside magnitude pruning to the same shape
   test    build and run all tests; last line: N passed, N failed, N skipped
   bench   run the benchmarks (ratios; a few minutes)
   pack    make the NuGet packages in artifacts/packages

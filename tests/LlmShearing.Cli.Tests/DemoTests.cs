@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace LlmShearing.Cli.Tests;
 
 public sealed class DemoTests : IDisposable
@@ -30,5 +32,31 @@ public sealed class DemoTests : IDisposable
         Assert.Contains("2,477,184 -> 1,923,456", result.Out, StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(_scratch["demo"], "adapter", "adapter_model.safetensors")));
         Assert.True(File.Exists(Path.Combine(_scratch["demo"], "recovered", "model.safetensors")));
+    }
+
+    [Fact]
+    public void Demo_Learned_ComparesTwoRoutesToOneShape()
+    {
+        string[] command = ["demo", Shear.Demo, "--learned", "--out", _scratch["demo"], "--text-folder", LlmShearing.Testing.Goldens.RepositoryRoot, "--steps", "2"];
+        JsonElement result = Shear.Json(command);
+        Assert.Equal("""{"hidden":96,"heads":2,"intermediate":224,"layers":10}""", result.GetProperty("target").GetRawText());
+        Assert.Equal(["hidden", "key-value-groups", "intermediate", "layers"], result.GetProperty("masks").GetProperty("sparsity").EnumerateObject().Select(m => m.Name));
+        double dense = result.GetProperty("perplexity_dense").GetDouble();
+        foreach (JsonProperty route in result.GetProperty("routes").EnumerateObject())
+        {
+            // 3 + 2 steps of 16 rows of 128 tokens on either route.
+            Assert.Equal(5 * 16 * 128, route.Value.GetProperty("tokens").GetInt64());
+            double cut = route.Value.GetProperty("perplexity_cut").GetDouble(), trained = route.Value.GetProperty("perplexity_trained").GetDouble();
+            Assert.True(cut > dense && trained > dense && trained < cut, $"{route.Name}: {dense} {cut} {trained}");
+        }
+
+        foreach (string folder in (string[])["learned", "magnitude-trained"])
+            Assert.Equal(result.GetProperty("parameters_after").GetInt64(), LlamaConfigJson.Load(Path.Combine(_scratch["demo"], folder, "config.json")).Shape.ParameterCount);
+
+        // Again: it starts anew, with the same numbers.
+        ShearResult again = Shear.Run([.. command, "--quiet"]);
+        Assert.Equal(("", 0), (again.Error, again.Code));
+        Assert.Contains("1,028,064, 37% of those outside the embedding", again.Out, StringComparison.Ordinal);
+        Assert.Contains(Numbers.Significant(result.GetProperty("routes").GetProperty("learned masks").GetProperty("perplexity_trained").GetDouble()), again.Out, StringComparison.Ordinal);
     }
 }

@@ -1,5 +1,5 @@
 // shear demo (hidden; ./build.sh demo calls it): prunes one model with every depth criterion and
-// recovers it with LoRA, by the same commands that a user would type.
+// recovers it with LoRA, by the same commands that a user would type. --learned: learned masks instead.
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
@@ -23,14 +23,15 @@ internal sealed class DemoCommand : ShearCommand
     private readonly Option<string?> _textFolder = Opt.Text("--text-folder", "FOLDER", "Markdown files to use where the .NET SDK has no reference documentation.");
     private readonly Option<double?> _ratio = Opt.Number("--ratio", "R", "Share of the blocks to remove.", v => v is > 0 and < 1, "a number between 0 and 1", 0.25);
 
-    private readonly Option<int?> _steps = Opt.Int("--steps", "N", "Optimizer steps of recovery.", 1, 100);
+    private readonly Option<int?> _steps = Opt.Int("--steps", "N", "Optimizer steps of recovery; with --learned, half as many again learn the masks.", 1, 100);
+    private readonly Option<bool> _learned = Opt.Flag("--learned", "Learn masks to a smaller shape and continue training, beside magnitude pruning to the same shape with as many tokens.");
 
     public DemoCommand(Surroundings surroundings)
         : base(surroundings, "demo", "Prunes a model with every depth criterion, compares them, and recovers one.", "shear demo MODEL --out artifacts/demo")
     {
         Hidden = true;
         Arguments.Add(_model);
-        AddOptions(_out, _textFolder, _ratio, _steps);
+        AddOptions(_out, _textFolder, _ratio, _steps, _learned);
         AddCommonOptions();
     }
 
@@ -40,9 +41,17 @@ internal sealed class DemoCommand : ShearCommand
         LlamaShape shape = ModelFolder.Config(run.Get(_model)).Shape;
         ReferenceText text = ReferenceText.Find(run.Get(_textFolder));
         Directory.CreateDirectory(folder);
-        string calibration = Path.Combine(folder, "calibration.txt"), evaluation = Path.Combine(folder, "evaluation.txt");
+        string calibration = Path.Combine(folder, "calibration.txt"), evaluation = Path.Combine(folder, "evaluation.txt"), training = Path.Combine(folder, "training.txt");
         File.WriteAllText(calibration, text.Calibration);
         File.WriteAllText(evaluation, text.Evaluation[..Math.Min(EvaluationCharacters, text.Evaluation.Length)]);
+        File.WriteAllText(training, text.Training);
+        if (run.Get(_learned))
+        {
+            LearnedDemo result = LearnedDemo.Execute(run, run.Get(_model), folder, training, evaluation, run.Get(_steps)!.Value);
+            run.Result(() => result.Json(text.Source), console => result.Print(console, text.Source));
+            return;
+        }
+
         // The paper protects the first 4 and the last 2 of 32 blocks; here the same shares, at least one each.
         int first = Math.Max(1, shape.Layers.Length * 4 / 32), last = Math.Max(1, shape.Layers.Length * 2 / 32);
         string[] Command(string criterion) =>
@@ -59,8 +68,6 @@ internal sealed class DemoCommand : ShearCommand
             rows.Add((criterion, NestedShear.Run(run, Command(criterion))));
         }
 
-        string training = Path.Combine(folder, "training.txt");
-        File.WriteAllText(training, text.Training);
         (JsonElement recovery, double recovered) = Recover(run, folder, training, evaluation);
         run.Result(() => Json(rows, text, recovery, recovered), console =>
         {
