@@ -7,12 +7,12 @@
 #   Environment: CALIBRATION, text for the Taylor criterion as options of `shear prune`; SCRATCH_RATE, rate of the model from scratch [1e-3].
 # Stopped or killed, the same command goes on.
 set -euo pipefail
-model=$(realpath "$1") train=$(realpath "$2") held=$(realpath "$3") out=$4 target=$5 learn=$6 continue=$7 settings=$8 seeds=${9:-1 2 3} learnsettings=${10:-} routes=${11:-learned learned-adaptive random magnitude taylor scratch}
+model=$(realpath "$1") train=$(realpath "$2") held=$(realpath "$3") out=$(realpath -m "$4") target=$5 learn=$6 continue=$7 settings=$8 seeds=${9:-1 2 3} learnsettings=${10:-} routes=${11:-learned learned-adaptive random magnitude taylor scratch}
 cd "$(dirname "$0")/.."
 shear=${SHEAR:-./shear}
 mkdir -p "$out"
 domains=$(find "$train" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -v '\.json$' | sed 's/\.tok$//' | sort)
-shares=$(echo "$domains" | awk '{ d[NR] = $1 } END { for (i = 1; i <= NR; i++) printf "%s%s=%.9f", i > 1 ? "," : "", d[i], 1 / NR }')
+shares=$(echo "$domains" | awk '{ d[NR] = $1 } END { for (i = 1; i <= NR; i++) printf "%s%s=%.9f", (i > 1 ? "," : ""), d[i], 1 / NR }')
 data="--data $train --held-out $held --proportions $shares --force --quiet --json"
 equal=$((learn + continue))
 

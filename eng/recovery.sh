@@ -4,7 +4,7 @@
 #   TRAIN, HELD_OUT: folders with a subfolder of .jsonl files for each domain, of different documents; the same domains in both.
 # Stopped or killed, the same command goes on. Two cores need about an hour for SmolLM2-135M and 200,000 tokens.
 set -euo pipefail
-model=$(realpath "$1") train=$(realpath "$2") held=$(realpath "$3") out=$4 tokens=${5:-200000}
+model=$(realpath "$1") train=$(realpath "$2") held=$(realpath "$3") out=$(realpath -m "$4") tokens=${5:-200000}
 cd "$(dirname "$0")/.."
 mkdir -p "$out"
 field() { grep -o "\"$2\":{[^}]*}" "$1" | head -n 1 | sed 's/^[^{]*{//; s/}$//' | tr ',' '\n' | tr -d '"'; }

@@ -2,6 +2,7 @@
 //   step / products     a step without recomputation against forward and backward of the same matrix products (attention's included)
 //   recompute / step    a step that runs blocks twice against one that keeps everything
 //   lora / step         a step of adapters (rank 8, dropout 0.05, all seven projections) on the frozen model against a step of all weights, both without recomputation
+//   masked / step       a step of mask learning (all kinds of masks, drawn anew; the weights' gradients too) against a step of all weights, both without recomputation
 //   adam / pass         the optimizer with clipping's norm left out against one reading and writing pass over parameter, gradient and both moments
 // Usage: Training [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS]           times
 //        Training memory [MODEL_FOLDER] [BATCH] [LENGTH]             growth of resident memory: in a step, and above the base weights; set LLMSHEARING_CACHE_MB=0
@@ -10,6 +11,7 @@ using System.Text.Json;
 using LlmShearing;
 using LlmShearing.Bench;
 using LlmShearing.Lora;
+using LlmShearing.Masks;
 using static TorchSharp.torch;
 
 bool memory = args is ["memory", ..];
@@ -50,19 +52,22 @@ if (memory)
     return;
 }
 
+using MaskLearner masks = Masks();
+var masked = new TrainingStep(masks, new TrainingStepOptions { Recompute = false });
 var products = new StepProducts(model, batch, length);
 var pass = new MemoryPass(adam, model);
-List<double> p = [], k = [], r = [], a = [], m = [], n = [], l = [], d = [];
+List<double> p = [], k = [], r = [], a = [], m = [], n = [], l = [], d = [], g = [];
 for (int i = -1; i < rounds; i++)
 {
     double[] round =
     [
         Time(products.Run), Time(() => Step(keep)), Time(() => Step(recompute)),
         Time(pass.Run), Time(() => adam.Step([.. adam.Groups.Select(_ => 0.0)], 0.5)), Time(() => adam.GradientNorm()), Adapters(whole: false), Adapters(whole: false, dropout: 0),
+        Time(() => Step(masked)),
     ];
     if (i < 0)
         continue;
-    foreach ((List<double> list, double time) in new[] { p, k, r, m, a, n, l, d }.Zip(round))
+    foreach ((List<double> list, double time) in new[] { p, k, r, m, a, n, l, d, g }.Zip(round))
         list.Add(time);
 }
 
@@ -72,6 +77,7 @@ Console.WriteLine(JsonSerializer.Serialize(new
     step_over_products = Ratio(k, p), wanted_step = 1.35,
     recompute_over_step = Ratio(r, k), wanted_recompute = 1.4,
     lora_over_step = Ratio(l, k), wanted_lora = 0.75, lora_without_dropout_over_step = Ratio(d, k),
+    masked_over_step = Ratio(g, k), wanted_masked = 1.05,
     adam_over_pass = Ratio(a, m), wanted_adam = 2.0,
     norm_over_pass = Ratio(n, m),
     products_seconds = Median(p), step_seconds = Median(k), recompute_seconds = Median(r), pass_seconds = Median(m), adam_seconds = Median(a), norm_seconds = Median(n), lora_seconds = Median(l),
@@ -82,6 +88,14 @@ void Step(TrainingStep step, bool keepGradients = false)
     if (!keepGradients)
         adam.ZeroGradients();
     step.Compute(batches, 0, 0);
+}
+
+// Masks of every kind, about half of them likely to be drawn below 1. The weights keep requiring gradients, as `full` made them.
+MaskLearner Masks()
+{
+    LlamaShape shape = model.Config.Shape;
+    LlamaShape target = TargetShape.Reduce(shape, PruningAxes.Hidden | PruningAxes.Intermediate | PruningAxes.Layers | PruningAxes.KeyValueGroups, 0.4);
+    return new MaskLearner(model, MaskLayout.ForTarget(shape, target), new MaskLearningOptions { TrainWeights = false, Initialization = new MaskInitialization { Mean = 1 } });
 }
 
 // Seconds of the last step.

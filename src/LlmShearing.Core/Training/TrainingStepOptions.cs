@@ -27,9 +27,9 @@ public sealed record TrainingStepOptions
     public LossNormalization Normalization { get; init; } = LossNormalization.StepTokens;
 
     /// <summary>Bytes of logits that are held at once.</summary>
-    /// <value>Default: 64 MiB.</value>
+    /// <value>Default: 32 MiB.</value>
     [Range(1, long.MaxValue)]
-    public long LogitBytes { get; init; } = 64L << 20;
+    public long LogitBytes { get; init; } = 32L << 20;
 }
 
 /// <summary>What one step computed; the gradients are in the parameters.</summary>
