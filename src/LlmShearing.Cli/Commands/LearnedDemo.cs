@@ -82,7 +82,7 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
         console.Line($"from {Text(Source)}: {Numbers.Count(Source.ParameterCount)} parameters");
         console.Line($"to   {Text(Target)}: {Numbers.Count(Target.ParameterCount)}, {Outside(Target) * 100 / Outside(Source)}% of those outside the embedding");
         var table = new Table().Border(TableBorder.Simple).AddColumns(
-            new TableColumn("route"), new TableColumn("perplexity dense").RightAligned(), new TableColumn("cut").RightAligned(), new TableColumn("trained on").RightAligned(), new TableColumn("tokens in all").RightAligned());
+            new TableColumn("route"), new TableColumn("perplexity dense").RightAligned(), new TableColumn("cut").RightAligned(), new TableColumn("after training").RightAligned(), new TableColumn("tokens in all").RightAligned());
         foreach (DemoRoute route in Routes)
             table.AddRow(route.Name, Numbers.Significant(Dense), Numbers.Significant(route.Cut), Numbers.Significant(route.Trained), Numbers.Count(route.Tokens));
         console.Write(table);
@@ -91,7 +91,7 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
         foreach (JsonProperty kind in Masks.GetProperty("sparsity").EnumerateObject())
             masks.AddRow(kind.Name, Sparsity(kind.Value, "expected"), Sparsity(kind.Value, "target"));
         console.Write(masks);
-        console.Line(Masks.GetProperty("converged").GetBoolean() ? "The masks have converged." : "The masks have not converged (more than 0.01 from a target): a longer run, with more --steps, would.");
+        console.Line(Masks.GetProperty("converged").GetBoolean() ? "The masks have converged." : "The masks have not converged (more than 0.01 from a target): a longer run (--steps) helps.");
         console.Line($"text: {text}");
         console.Line("Learned masks train before the cut, magnitude only after it: the last perplexities are those to compare. The dense model never saw this kind of text, so training gains more than it recovers.");
         foreach (string command in Routes.SelectMany(r => r.Commands))

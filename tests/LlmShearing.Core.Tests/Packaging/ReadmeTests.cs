@@ -21,7 +21,7 @@ public class ReadmeTests
             found++;
         }
 
-        Assert.Equal(4, found);
+        Assert.Equal(5, found);
     }
 
     // The lines between "// <snippet>" and "// </snippet>", without their common indent.
