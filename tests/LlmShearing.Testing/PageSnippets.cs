@@ -1,11 +1,11 @@
 // The code on a page is code that a test runs: between snippet marks there, in csharp blocks here.
 using System.Runtime.CompilerServices;
-using LlmShearing.Testing;
 using Xunit;
 
-namespace LlmShearing.Data.Tests.Docs;
+namespace LlmShearing.Testing;
 
-internal static class PageSnippets
+/// <summary>Compares code on pages of docs/ with code in tests.</summary>
+public static class PageSnippets
 {
     /// <summary>Compares the blocks of a page of docs/ with the snippets of the calling test file, which are indented by 8.</summary>
     public static void AssertEqual(string page, [CallerFilePath] string tests = "")
