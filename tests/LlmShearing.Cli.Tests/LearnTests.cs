@@ -78,6 +78,29 @@ public sealed class LearnTests : IDisposable
         Assert.Contains("target", Shear.BadInput(Learn("halves", ["--force", "--hidden", "64", "--steps", "6", "--ramp", "2"])), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Learn_FromATeacher_ComparesEveryThirdBlock()
+    {
+        string[] settings = [.. Target, "--steps", "3", "--ramp", "1", "--accept-unconverged"];
+        string[] teacher = ["--teacher", Shear.Demo, "--state-weight", "0.5"];
+        Shear.Json(Learn("alone", settings));
+        Shear.Json(Learn("closest", [.. settings, .. teacher]));
+        Shear.Json(Learn("descending", [.. settings, .. teacher, "--matching", "descending"]));
+        foreach ((string run, string rule) in new[] { ("closest", "Closest"), ("descending", "Descending") })
+        {
+            JsonElement objective = JsonDocument.Parse(File.ReadAllText(Path.Combine(_scratch[run + ".run"], "run.json"))).RootElement.GetProperty("configuration").GetProperty("objective");
+            Assert.Equal([$"{rule}<-2", $"{rule}<-5", $"{rule}<-8", $"{rule}<-11"], objective.GetProperty("blocks").EnumerateArray().Select(b => b.GetString()!));
+            JsonElement step = Steps(run).Last();
+            Assert.True(step.GetProperty("parts").GetProperty("kd").GetDouble() > 0 && step.GetProperty("parts").GetProperty("hidden").GetDouble() > 0);
+        }
+
+        Assert.False(Steps("alone").Last().GetProperty("parts").TryGetProperty("kd", out _));
+        Assert.NotEqual(File.ReadAllBytes(Path.Combine(_scratch["alone"], "model.safetensors")), File.ReadAllBytes(Path.Combine(_scratch["closest"], "model.safetensors")));
+    }
+
+    private IEnumerable<JsonElement> Steps(string run) => File.ReadLines(Path.Combine(_scratch[run + ".run"], "log.jsonl"))
+        .Select(l => JsonDocument.Parse(l).RootElement).Where(l => l.GetProperty("kind").GetString() == "step");
+
     [Theory]
     [InlineData("hidden size: the target wants 200, the model has 128|hidden: 200 wanted, the source has 128", "--hidden", "200")]
     [InlineData("query heads", "--heads", "3")]
@@ -89,6 +112,9 @@ public sealed class LearnTests : IDisposable
     [InlineData("The target has the sizes of the model", "--hidden", "128")]
     [InlineData("--ramp 10 leaves none of the 5 steps", "--hidden", "96", "--ramp", "10")]
     [InlineData("the best evaluation is the first", "--hidden", "96", "--patience", "3")]
+    [InlineData("--state-weight needs --teacher", "--hidden", "96", "--state-weight", "1")]
+    [InlineData("--matching needs --teacher", "--hidden", "96", "--matching", "closest")]
+    [InlineData("--matching needs --state-weight", "--hidden", "96", "--teacher", "demo-llama-2.5m", "--matching", "closest")]
     public void Learn_BadInput_IsRefusedBeforeAnythingIsWritten(string message, params string[] more)
     {
         string error = Shear.BadInput(Learn("out", [.. more, "--steps", "5"]));

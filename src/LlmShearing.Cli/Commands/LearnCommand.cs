@@ -7,6 +7,7 @@ namespace LlmShearing.Cli;
 internal sealed class LearnCommand : TrainingCommand
 {
     private readonly MaskFlags _masks = new();
+    private readonly DistillationFlags _distillation = new(masks: true);
 
     public LearnCommand(Surroundings surroundings)
         : base(
@@ -16,12 +17,15 @@ internal sealed class LearnCommand : TrainingCommand
             "Learns which units to keep while the weights are trained, and cuts to exactly the target shape (LLM-Shearing). Can be stopped or killed and goes on with the same command.",
             "shear learn MODEL --hidden 448 --heads 6 --intermediate 1152 --layers 26 --data tokens/train --held-out tokens/held-out --steps 300 --out SMALLER",
             "shear learn MODEL --total-sparsity 0.5 --data tokens/train --steps 300 --out SMALLER",
-            "shear train SMALLER --data tokens/train --steps 1000 --out RECOVERED") => AddTrainingOptions(_masks.All);
+            "shear learn MODEL --total-sparsity 0.5 --data tokens/train --teacher MODEL --state-weight 1 --steps 300 --out SMALLER",
+            "shear train SMALLER --data tokens/train --steps 1000 --out RECOVERED") => AddTrainingOptions([.. _masks.All, .. _distillation.All]);
 
     protected override void Check(Invocation run)
     {
         if (ExportsBest(run) || run.Get(Training.Patience) is not null)
             throw new UsageException("--export-best and --patience make no sense here: the loss rises while units go, so the best evaluation is the first.");
+        if (_distillation.IsGiven(run))
+            _ = _distillation.Read(run, plan: null);
         _ = _masks.Layout(run, ModelFolder.Config(run.Get(ModelArgument)).Shape);
     }
 
@@ -36,14 +40,14 @@ internal sealed class LearnCommand : TrainingCommand
     {
         MaskLayout layout = _masks.Layout(run, ModelFolder.Config(model).Shape);
         MaskLearningOptions settings = _masks.Read(run, options.Steps);
-        LlamaModel loaded = LlamaModel.Load(model, ComputeType(run), progress: run.Progress, cancellationToken: run.Cancellation);
+        StudentModel student = StudentModel.Load(run, model, ComputeType(run), _distillation, share: false);
         try
         {
-            return new Subject(loaded, new MaskLearner(loaded, layout, settings, new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model }));
+            return new Subject(student, new MaskLearner(student.Model, layout, settings, new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model }));
         }
         catch
         {
-            loaded.Dispose();
+            student.Dispose();
             throw;
         }
     }
@@ -81,18 +85,18 @@ internal sealed class LearnCommand : TrainingCommand
         ["intermediate_size"] = new JsonArray([.. shape.Layers.Select(l => JsonValue.Create(l.IntermediateSize))]),
     };
 
-    private sealed class Subject(LlamaModel model, MaskLearner learner) : ITrainingSubject
+    private sealed class Subject(StudentModel student, MaskLearner learner) : ITrainingSubject
     {
         public MaskLearner Learner => learner;
 
         public ITrainable Trainable => learner;
 
-        public ITrainingObjective? Objective => null;
+        public ITrainingObjective? Objective => student.Objective;
 
         public void Dispose()
         {
             learner.Dispose();
-            model.Dispose();
+            student.Dispose();
         }
     }
 }

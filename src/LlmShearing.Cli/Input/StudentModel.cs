@@ -25,6 +25,8 @@ internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrai
         LlamaShape large = ModelFolder.Config(teacherFolder).Shape, small = ModelFolder.Config(folder).Shape;
         if (large.VocabSize != small.VocabSize)
             throw new UsageException($"The teacher has {large.VocabSize} tokens in its vocabulary, the student {small.VocabSize}. Distillation needs the same vocabulary.");
+        if (options.StateWeight > 0 && large.HiddenSize != small.HiddenSize)
+            throw new UsageException($"The teacher has {large.HiddenSize} hidden channels, the student {small.HiddenSize}. --state-weight compares hidden states, which must be equally wide: leave it out.");
         plan?.EnsureFor(large);
         if (plan is not null && !plan.Target.Equals(small))
             throw new UsageException($"The plan of --teacher-plan leaves {plan.Target.Layers.Length} blocks and {Numbers.Count(plan.Target.ParameterCount)} parameters; the student has {small.Layers.Length} and {Numbers.Count(small.ParameterCount)}. Give the plan that made this student.");
