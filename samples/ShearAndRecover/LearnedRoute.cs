@@ -6,7 +6,7 @@ namespace LlmShearing.Samples;
 
 /// <summary>Masks learn which units stay while the weights are trained; what is left is cut out and trained on (LLM-Shearing).</summary>
 internal sealed partial class LearnedRoute(
-    LlamaPruner pruner, Trainer trainer, IOptions<RecoveryOptions> options, IOptions<MaskRouteOptions> maskOptions, ILogger<LearnedRoute> logger) : IRecoveryRoute
+    LlamaPruner pruner, Trainer trainer, IOptions<RecoveryOptions> options, IOptions<MaskRouteOptions> maskOptions, ILogger<LearnedRoute> logger, ILogger<MaskLearner> maskLogger) : IRecoveryRoute
 {
     public const string Name = "learned";
 
@@ -21,7 +21,7 @@ internal sealed partial class LearnedRoute(
         LlamaShape source = model.Config.Shape, target = TargetShape.Of(source, masks.Target);
 
         // Weights and masks are trained together, until the masks leave just the units of the target.
-        using var learner = new MaskLearner(model, MaskLayout.ForTarget(source, target), masks.Learning);
+        using var learner = new MaskLearner(model, MaskLayout.ForTarget(source, target), masks.Learning, logger: maskLogger);
         if (!Train(learner, "learn", masks.Steps, masks.LearningRate, seed: 1))
             return null;
         if (learner.Convergence(masks.Steps).Problem is { } problem)

@@ -1,5 +1,8 @@
 // Masks and weights as what a trainer trains: the pruning phase of LLM-Shearing.
+using System.Globalization;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Masks;
@@ -14,6 +17,7 @@ public sealed class MaskLearner : ITrainable, IDisposable
     private readonly FullModel? _weights;
     private readonly LlamaCheckpointWriterOptions _writer;
     private readonly Func<MicroBatchKey, IMaskNoise> _noise;
+    private readonly ILogger _logger;
     private (MaskSample Sample, LlamaGates Gates)? _drawn;
     private LlamaGates? _evaluation;
     private bool _evaluating;
@@ -25,9 +29,16 @@ public sealed class MaskLearner : ITrainable, IDisposable
     /// <param name="options">How they are learned; null = defaults.</param>
     /// <param name="writer">How <see cref="Export"/> writes; null = defaults.</param>
     /// <param name="noise">Uniform numbers of a micro-batch; null = derived from its key.</param>
+    /// <param name="logger">Receives what is masked, sparsities at each evaluation, and the cut; null = nothing.</param>
     /// <exception cref="MaskException">A setting is out of range, or the layout is for another model.</exception>
     /// <exception cref="TrainingException">The model shares its weights with another.</exception>
-    public MaskLearner(LlamaModel model, MaskLayout layout, MaskLearningOptions? options = null, LlamaCheckpointWriterOptions? writer = null, Func<MicroBatchKey, IMaskNoise>? noise = null)
+    public MaskLearner(
+        LlamaModel model,
+        MaskLayout layout,
+        MaskLearningOptions? options = null,
+        LlamaCheckpointWriterOptions? writer = null,
+        Func<MicroBatchKey, IMaskNoise>? noise = null,
+        ILogger<MaskLearner>? logger = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(layout);
@@ -36,6 +47,7 @@ public sealed class MaskLearner : ITrainable, IDisposable
         if (!layout.Source.Equals(model.Config.Shape))
             throw new MaskException($"The masks are for a model of {layout.Source.Layers.Length} blocks and hidden size {layout.Source.HiddenSize}; this one has {model.Config.Shape.Layers.Length} and {model.Config.Shape.HiddenSize}, or differs inside its blocks. Make the layout from this model's shape.");
         (Model, _writer) = (model, writer ?? new LlamaCheckpointWriterOptions());
+        _logger = logger ?? NullLogger<MaskLearner>.Instance;
         _noise = noise ?? (key => new SeededMaskNoise(key.Derive(NoiseStream)));
         Masks = new MaskState(new SparsityConstraint(layout, new SparsityRamp(Options.RampSteps, Options.StartSparsity), Options.TotalSparsity), Options.Initialization);
         try
@@ -51,6 +63,9 @@ public sealed class MaskLearner : ITrainable, IDisposable
             Masks.Dispose();
             throw;
         }
+
+        string wanted = layout.Target is { } target ? string.Create(CultureInfo.InvariantCulture, $"{target.ParameterCount} parameters") : string.Create(CultureInfo.InvariantCulture, $"a total sparsity of {Options.TotalSparsity}");
+        MasksLog.Made(_logger, string.Join(", ", layout.Families.Select(f => f.Name)), layout.Families.Sum(f => f.Count), layout.Source.ParameterCount, wanted);
     }
 
     /// <inheritdoc/>
@@ -162,6 +177,8 @@ public sealed class MaskLearner : ITrainable, IDisposable
     /// <inheritdoc/>
     public IDisposable BeginEvaluation()
     {
+        if (_last is { } value && _logger.IsEnabled(LogLevel.Information))
+            MasksLog.State(_logger, string.Join(", ", value.Families.Select(Sparsity)), value.ExpectedParameters);
         _evaluating = true;
         return new Undo(() =>
         {
@@ -194,7 +211,12 @@ public sealed class MaskLearner : ITrainable, IDisposable
     /// <summary>The model that the masks chose, with what is left of their values folded into its weights: exactly the target shape.</summary>
     /// <returns>A new model, owned by the caller.</returns>
     /// <exception cref="MaskException">A logit is NaN.</exception>
-    public LlamaModel Cut() => MaskFold.Apply(Model, Masks.Deterministic(), new MaskFoldOptions { GateEmbedding = Options.GateEmbedding });
+    public LlamaModel Cut()
+    {
+        LlamaModel cut = MaskFold.Apply(Model, Masks.Deterministic(), new MaskFoldOptions { GateEmbedding = Options.GateEmbedding });
+        MasksLog.Cut(_logger, Masks.Layout.Source.ParameterCount, cut.Config.Shape.ParameterCount);
+        return cut;
+    }
 
     /// <summary>Writes the model that the masks chose, folded and cut to the target shape, as a Hugging Face folder.</summary>
     /// <inheritdoc/>
@@ -212,4 +234,7 @@ public sealed class MaskLearner : ITrainable, IDisposable
         _weights?.Dispose();
         Masks.Dispose();
     }
+
+    private static string Sparsity(FamilySparsity family) => string.Create(
+        CultureInfo.InvariantCulture, $"{family.Family.Name} {family.Expected:0.000}{(family.Target is { } target ? string.Create(CultureInfo.InvariantCulture, $" of {target:0.000}") : "")}");
 }

@@ -1,5 +1,6 @@
 // The pruning phase as a trainer sees it: gradients, accumulation, recompute, resuming, evaluation, what is refused.
 using LlmShearing.Testing;
+using Microsoft.Extensions.Logging;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -154,6 +155,25 @@ public sealed class MaskLearnerTests
     }
 
     [Fact]
+    public void Run_WithALogger_SaysWhatIsMaskedHowFarItIsAndWhatIsCut()
+    {
+        using var folder = new TemporaryFolder();
+        using LlamaModel model = TinyLlama.Create(seed: 2);
+        LlamaShape source = model.Config.Shape, target = TargetShape.Of(source, Small);
+        var lines = new Lines();
+        using var learner = new MaskLearner(model, MaskLayout.ForTarget(source, target), new MaskLearningOptions { RampSteps = 4 }, logger: lines);
+        using var data = new ScriptedData();
+        new Trainer().Run(learner, data, Run with { Steps = 6 }, folder["run"], ScriptedData.Evaluation());
+        learner.Cut().Dispose();
+        // 16 channels, 3 x 2 groups, 3 x 24 feed-forward channels, 3 blocks; evaluations before the first step (nothing to say yet), after 3 and 6.
+        Assert.Equal(
+            $"100 Masks of hidden, key-value-groups, intermediate, layers: 97 units of a model of {source.ParameterCount} parameters; wanted: {target.ParameterCount} parameters.", lines.All[0]);
+        Assert.Equal(["100", "101", "101", "102"], lines.All.Select(l => l[..3]));
+        Assert.Matches(@"^101 Masks: sparsity hidden 0\.\d{3} of 0\.250, key-value-groups 0\.\d{3} of 0\.250, .*; \d+ prunable parameters expected to stay\.$", lines.All[1]);
+        Assert.Equal($"102 Masks folded and cut: {source.ParameterCount} -> {target.ParameterCount} parameters.", lines.All[^1]);
+    }
+
+    [Fact]
     public void TrainWeights_False_MovesMasksOnly()
     {
         using var folder = new TemporaryFolder();
@@ -254,5 +274,18 @@ public sealed class MaskLearnerTests
             if (value.Stage == "training" && value.Completed == after)
                 stop.Cancel();
         }
+    }
+
+    private sealed class Lines : ILogger<MaskLearner>
+    {
+        public List<string> All { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            All.Add($"{eventId.Id} {formatter(state, exception)}");
     }
 }
