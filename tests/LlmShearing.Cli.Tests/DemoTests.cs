@@ -53,6 +53,7 @@ public sealed class DemoTests : IDisposable
         foreach (string folder in (string[])["learned", "magnitude-trained"])
             Assert.Equal(result.GetProperty("parameters_after").GetInt64(), LlamaConfigJson.Load(Path.Combine(_scratch["demo"], folder, "config.json")).Shape.ParameterCount);
 
+        Assert.Contains("--ratio is for depth", Shear.BadInput([.. command, "--ratio", "0.5"]), StringComparison.Ordinal);
         // Again: it starts anew, with the same numbers.
         ShearResult again = Shear.Run([.. command, "--quiet"]);
         Assert.Equal(("", 0), (again.Error, again.Code));

@@ -38,6 +38,8 @@ internal sealed class DemoCommand : ShearCommand
     protected override void Execute(Invocation run)
     {
         string folder = run.Get(_out) ?? throw new UsageException("Give --out FOLDER.");
+        if (run.Get(_learned) && run.IsGiven(_ratio))
+            throw new UsageException("--ratio is for depth criteria; --learned has a shape of its own.");
         LlamaShape shape = ModelFolder.Config(run.Get(_model)).Shape;
         ReferenceText text = ReferenceText.Find(run.Get(_textFolder));
         Directory.CreateDirectory(folder);
