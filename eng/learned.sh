@@ -21,7 +21,10 @@ adaptive="--sampler reference-loss --reference-losses $out/reference.json"
 
 stage() { # FILE COMMAND...: runs once, keeps the JSON
   local file=$1; shift
-  [ -f "$file" ] || { "$@" > "$file.part"; mv "$file.part" "$file"; }
+  [ ! -f "$file" ] || return 0
+  "$@" > "$file.part"
+  if grep -q '"stop":"interrupted"' "$file.part"; then echo "interrupted; the same command goes on" >&2; exit 1; fi
+  mv "$file.part" "$file"
 }
 
 for seed in $seeds; do

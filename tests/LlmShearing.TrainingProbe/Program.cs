@@ -1,7 +1,8 @@
 // A training run of a tiny model in a process of its own, for tests that kill it. Prints a line a step; the exit code is 0 when the run is done.
-// Usage: <run folder> <steps>
+// Usage: <run folder> <steps> [masks]: with "masks" it learns masks and weights together, else all weights.
 using System.Globalization;
 using LlmShearing;
+using LlmShearing.Masks;
 using LlmShearing.Testing;
 using TorchSharp;
 
@@ -18,7 +19,10 @@ var options = new TrainingRunOptions
     Optimizer = new OptimizerOptions { LearningRate = 0.005, WeightDecay = 0.01, WarmupSteps = 5 },
 };
 using LlamaModel model = TinyLlama.Create(TinyLlama.Config(layers: 2), seed: 21);
-using var trainable = new FullModel(model);
+ITrainable trainable = args is [_, _, "masks"]
+    ? new MaskLearner(model, MaskLayout.ForTarget(model.Config.Shape, TargetShape.Of(model.Config.Shape, new TargetSizes { Hidden = 8, QueryHeads = 2, KeyValueHeads = 1, Intermediate = 12, Layers = 1 })), new MaskLearningOptions { RampSteps = 20 })
+    : new FullModel(model);
+using var owned = (IDisposable)trainable;
 using var data = new ScriptedData(seed: 31);
 TrainingResult result = new Trainer().Run(trainable, data, options, args[0], ScriptedData.Evaluation(), progress: new Printer());
 Console.WriteLine($"done {result.Message}");

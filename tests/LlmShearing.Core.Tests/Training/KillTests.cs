@@ -12,17 +12,19 @@ public sealed class KillTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [Fact]
-    public void Run_KilledAtTenRandomMoments_EndsAsTheUninterruptedRun()
+    [Theory]
+    [InlineData("weights")]
+    [InlineData("masks")]
+    public void Run_KilledAtTenRandomMoments_EndsAsTheUninterruptedRun(string kind)
     {
-        Assert.Equal(0, Start(_folder["whole"], null));
+        Assert.Equal(0, Start(kind, _folder["whole"], null));
         var random = new Random(12345);
         int kills = 0;
         while (kills < 10)
         {
             // Every third time it is killed while it starts, the others while it trains.
             bool starting = kills % 3 == 2;
-            int exit = Start(_folder["killed"], TimeSpan.FromMilliseconds(starting ? random.Next(200, 900) : random.Next(0, 120)), starting);
+            int exit = Start(kind, _folder["killed"], TimeSpan.FromMilliseconds(starting ? random.Next(200, 900) : random.Next(0, 120)), starting);
             Assert.NotEqual(1, exit);
             if (exit == 0)
                 break;
@@ -30,18 +32,18 @@ public sealed class KillTests : IDisposable
         }
 
         Assert.True(kills >= 5, $"The run ended after {kills} kills; make it longer.");
-        Assert.Equal(0, Start(_folder["killed"], null));
+        Assert.Equal(0, Start(kind, _folder["killed"], null));
         new RunFiles(_folder["killed"]).AssertEquals(new RunFiles(_folder["whole"]), Steps);
         Assert.Equal(new RunFiles(_folder["whole"]).Names(), new RunFiles(_folder["killed"]).Names());
     }
 
     // Exit code of the run. With a delay, it is killed that long after its first step, or after its start.
-    private static int Start(string folder, TimeSpan? killAfter, bool fromStart = false)
+    private static int Start(string kind, string folder, TimeSpan? killAfter, bool fromStart = false)
     {
         string program = Path.Combine(AppContext.BaseDirectory.Replace("LlmShearing.Core.Tests", "LlmShearing.TrainingProbe", StringComparison.Ordinal), "LlmShearing.TrainingProbe.dll");
         Assert.True(File.Exists(program), program);
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        using Process process = Process.Start(new ProcessStartInfo(dotnet, [program, folder, $"{Steps}"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(dotnet, [program, folder, $"{Steps}", kind]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         if (fromStart && !process.WaitForExit(killAfter!.Value))
         {
