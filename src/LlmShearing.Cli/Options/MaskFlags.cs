@@ -22,13 +22,17 @@ internal sealed class MaskFlags
 
     public Option<double?> Logit { get; } = Opt.Number("--initial-logit", "A", "Mean logit at the start. [default: 5, clamped to ln 100]", double.IsFinite, "a number");
 
+    public Option<string?> Scores { get; } = Opt.Text("--init-scores", "FILE", "Start from these scores of the same model, from 'shear score --out', instead of alike: short runs then refine a choice.");
+
+    public Option<double?> Spread { get; } = Opt.Number("--init-spread", "S", "Distance in logits between the best and the worst unit at the start, with --init-scores.", v => v is >= 0 and < 100, "a number from 0", new MaskInitialization().Spread);
+
     public Option<bool> Freeze { get; } = Opt.Flag("--freeze-weights", "Learn the masks only.");
 
     public Option<bool> Reference { get; } = Opt.Flag("--reference", "Train as LLM-Shearing's code does, with its faults: the embedding is not masked, one clipping for everything, schedule composer-cosine.");
 
     public Option<bool> AcceptUnconverged { get; } = Opt.Flag("--accept-unconverged", "Cut to the target shape even when the masks have not reached it.");
 
-    public Option[] All => [.. _target.All, TotalSparsity, Families, Ramp, MaskRate, MultiplierRate, Quadratic, Logit, Freeze, Reference, AcceptUnconverged];
+    public Option[] All => [.. _target.All, TotalSparsity, Families, Ramp, MaskRate, MultiplierRate, Quadratic, Logit, Scores, Spread, Freeze, Reference, AcceptUnconverged];
 
     public MaskLayout Layout(Invocation run, LlamaShape source)
     {
@@ -57,7 +61,12 @@ internal sealed class MaskFlags
             MaskLearningRate = run.Get(MaskRate)!.Value,
             MultiplierLearningRate = run.Get(MultiplierRate)!.Value,
             InitialQuadratic = run.Get(Quadratic)!.Value,
-            Initialization = run.Get(Logit) is { } logit ? new MaskInitialization { Mean = logit } : null,
+            Initialization = run.Get(Logit) is null && run.Get(Scores) is null ? null : new MaskInitialization
+            {
+                Mean = run.Get(Logit) ?? new MaskInitialization().Mean,
+                Scores = run.Get(Scores) is { } file ? ImportanceScoresJson.Load(file) : null,
+                Spread = run.Get(Spread)!.Value,
+            },
             TrainWeights = !run.Get(Freeze),
             TotalSparsity = run.Get(TotalSparsity),
         };

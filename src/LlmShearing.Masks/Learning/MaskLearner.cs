@@ -203,6 +203,7 @@ public sealed class MaskLearner : ITrainable, IDisposable
         ["multiplier_learning_rate"] = Options.MultiplierLearningRate,
         ["initial_quadratic"] = Options.InitialQuadratic,
         ["initial_logit"] = Options.Initialization?.Mean,
+        ["initial_scores"] = Options.Initialization?.Scores?.Scorer,
         ["gate_embedding"] = Options.GateEmbedding,
         ["clip_together"] = Options.ClipTogether,
         ["evaluate_target"] = Options.EvaluateTarget,
