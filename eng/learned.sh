@@ -4,7 +4,7 @@
 # usage: eng/learned.sh MODEL TRAIN HELD_OUT OUT "TARGET" LEARN CONTINUE "SETTINGS" ["SEEDS"] ["LEARN_SETTINGS"] ["ROUTES"]
 #   TRAIN, HELD_OUT: token rows from `shear tokenize`; TARGET: sizes as options; LEARN, CONTINUE: steps; SETTINGS: options of every training run (batch, rate of continued pretraining ...);
 #   LEARN_SETTINGS: options of mask learning alone. The steps of mask learning are added to the training of the routes that have none.
-#   Environment: CALIBRATION, text for the Taylor criterion as options of `shear prune`; SCRATCH_RATE, rate of the model from scratch [1e-3].
+#   Environment: RATE, learning rate [3e-4]; LEARN_RATE, that of mask learning [RATE]; CALIBRATION, text for the Taylor criterion as options of `shear prune`; SCRATCH_RATE, rate of the model from scratch [RATE].
 # Stopped or killed, the same command goes on.
 set -euo pipefail
 model=$(realpath "$1") train=$(realpath "$2") held=$(realpath "$3") out=$(realpath -m "$4") target=$5 learn=$6 continue=$7 settings=$8 seeds=${9:-1 2 3} learnsettings=${10:-} routes=${11:-learned learned-adaptive random magnitude taylor scratch}
@@ -14,7 +14,8 @@ mkdir -p "$out"
 domains=$(find "$train" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -v '\.json$' | sed 's/\.tok$//' | sort)
 shares=$(echo "$domains" | awk '{ d[NR] = $1 } END { for (i = 1; i <= NR; i++) printf "%s%s=%.9f", (i > 1 ? "," : ""), d[i], 1 / NR }')
 data="--data $train --held-out $held --proportions $shares --force --quiet --json"
-equal=$((learn + continue))
+equal=$((learn + continue)) rate="--lr ${RATE:-3e-4}"
+learnrate="--lr ${LEARN_RATE:-${RATE:-3e-4}}"
 
 [ -f "$out/reference.json" ] || $shear reference-loss "$model" --data "$held" --out "$out/reference.json" --quiet > /dev/null
 adaptive="--sampler reference-loss --reference-losses $out/reference.json"
@@ -33,19 +34,19 @@ for seed in $seeds; do
     mkdir -p "$d"
     case $route in
       learned)
-        stage "$d/learn.json" $shear learn "$model" $target $data $settings $learnsettings --steps "$learn" --seed "$seed" --out "$d/cut"
-        stage "$d/train.json" $shear train "$d/cut" $data $settings --steps "$continue" --seed "$seed" --out "$d/final" ;;
+        stage "$d/learn.json" $shear learn "$model" $target $data $settings $learnsettings $learnrate --steps "$learn" --seed "$seed" --out "$d/cut"
+        stage "$d/train.json" $shear train "$d/cut" $data $settings $rate --steps "$continue" --seed "$seed" --out "$d/final" ;;
       learned-adaptive)
-        stage "$d/learn.json" $shear learn "$model" $target $data $settings $learnsettings $adaptive --steps "$learn" --seed "$seed" --out "$d/cut"
-        stage "$d/train.json" $shear train "$d/cut" ${data/--proportions $shares/--proportions-from $d/cut.run} $settings $adaptive --steps "$continue" --seed "$seed" --out "$d/final" ;;
+        stage "$d/learn.json" $shear learn "$model" $target $data $settings $learnsettings $learnrate $adaptive --steps "$learn" --seed "$seed" --out "$d/cut"
+        stage "$d/train.json" $shear train "$d/cut" ${data/--proportions $shares/--proportions-from $d/cut.run} $settings $rate $adaptive --steps "$continue" --seed "$seed" --out "$d/final" ;;
       random|magnitude|taylor)
         scorer=$route; [ "$route" != taylor ] || scorer=gate-taylor
         text=""; [ "$route" != taylor ] || text=${CALIBRATION:?set CALIBRATION to the text for Taylor, for example "--file train.jsonl --samples 64"}
         [ -d "$d/cut" ] || $shear prune "$model" --scorer "$scorer" $target $text --seed "$seed" --out "$d/cut" --quiet --json > "$d/prune.json"
-        stage "$d/train.json" $shear train "$d/cut" $data $settings --steps "$equal" --seed "$seed" --out "$d/final" ;;
+        stage "$d/train.json" $shear train "$d/cut" $data $settings $rate --steps "$equal" --seed "$seed" --out "$d/final" ;;
       scratch)
         [ -d "$d/cut" ] || $shear prune "$model" --scorer random $target --seed "$seed" --out "$d/cut" --quiet --json > "$d/prune.json"
-        stage "$d/train.json" $shear train "$d/cut" $data $settings --from-scratch --lr "${SCRATCH_RATE:-1e-3}" --steps "$equal" --seed "$seed" --out "$d/final" ;;
+        stage "$d/train.json" $shear train "$d/cut" $data $settings --from-scratch --lr "${SCRATCH_RATE:-${RATE:-3e-4}}" --steps "$equal" --seed "$seed" --out "$d/final" ;;
     esac
     echo "$seed $route $(grep -o '"evaluation":{"step":[0-9]*,"loss":[0-9.]*' "$d/train.json" | grep -o '[0-9.]*$')"
   done
