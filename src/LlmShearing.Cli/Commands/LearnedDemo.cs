@@ -19,8 +19,9 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
     private static readonly (PruningAxes Axis, double Ratio)[] Removed =
         [(PruningAxes.Hidden, 0.25), (PruningAxes.KeyValueGroups, 0.5), (PruningAxes.Intermediate, 0.364), (PruningAxes.Layers, 0.17)];
 
-    // Settings of mask learning beyond those of training.
-    private static JsonObject MaskSettings => new() { ["accept-unconverged"] = true };
+    // Settings of mask learning beyond those of training. In runs as short as this one the sparsity must follow its ramp from the first step, and the multipliers must not overshoot.
+    private static JsonObject MaskSettings(int steps) =>
+        new() { ["ramp"] = steps / 2, ["mask-lr"] = 0.5, ["multiplier-lr"] = 0.1, ["initial-lambda2"] = 100, ["accept-unconverged"] = true };
 
     // Settings of all training here.
     private static JsonObject Training(string file, int steps) =>
@@ -44,7 +45,7 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
         {
             ["model"] = model,
             ["target"] = Sizes(target),
-            ["learn"] = Merged(Training(training, learning), MaskSettings),
+            ["learn"] = Merged(Training(training, learning), MaskSettings(learning)),
             ["continue"] = Training(training, steps),
         });
         Clear(work);   // the demo starts anew; a user's run would go on
