@@ -171,6 +171,20 @@ public sealed class LearnTests : IDisposable
         Assert.Equal((after, 256), (plan.GetProperty("continue").GetProperty("steps").GetInt32(), plan.GetProperty("continue").GetProperty("batch-size").GetInt32()));
     }
 
+    [Fact]
+    public void Run_SmallPreset_IsAcceptedByItsVerbs()
+    {
+        string recipe = _scratch.Write("recipe.json", $$"""
+            { "preset": "small", "model": {{JsonSerializer.Serialize(Shear.Demo)}}, "target": { "hidden": 96 },
+              "learn": { "file": [ {{JsonSerializer.Serialize(Corpus())}} ], "length": 32, "steps": 2, "ramp": 1, "batch-size": 2, "micro-batch": 1, "accept-unconverged": true },
+              "continue": { "file": [ {{JsonSerializer.Serialize(Corpus())}} ], "length": 32, "steps": 1, "batch-size": 2, "micro-batch": 1 } }
+            """);
+        JsonElement learn = Shear.Json("run", recipe, "--dry-run").GetProperty("learn");
+        Assert.Equal((100, 2), (learn.GetProperty("initial-lambda2").GetInt32(), learn.GetProperty("steps").GetInt32()));
+        Shear.Json("run", recipe, "--out", _scratch["small"]);
+        Assert.Equal(96, Hidden(_scratch["small"]));
+    }
+
     [Theory]
     [InlineData("""{ "modle": "M" }""", "'modle' is no member of a recipe")]
     [InlineData("""{ "data": "D" }""", "names no model")]
