@@ -65,6 +65,8 @@ public static class MaskFold
             throw new MaskException($"{nameof(MaskFoldOptions.ReferenceOutput)} multiplies the output projection by itself, but this model's is its embedding. Leave the option off: the fold is exact then.");
         PruningPlan plan = Plan(values);
         LlamaModel result = ModelSurgery.Apply(model, plan, progress, cancellationToken);
+        if (options.Harden)
+            return result;
         try
         {
             using var noGrad = no_grad();

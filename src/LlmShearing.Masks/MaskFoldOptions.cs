@@ -15,4 +15,11 @@ public sealed record MaskFoldOptions
     /// </summary>
     /// <value>Default false.</value>
     public bool ReferenceOutput { get; init; }
+
+    /// <summary>
+    /// Whether every value that is not zero counts as one: units are cut, and the weights of the others stay as they are. The result differs from the masked model. In short runs, whose values have
+    /// not settled near one, it is the better start for further training (docs/results.md).
+    /// </summary>
+    /// <value>Default false.</value>
+    public bool Harden { get; init; }
 }

@@ -12,6 +12,7 @@ internal sealed class FoldCommand : ShearCommand
     private readonly WidthOptions _target = new();
     private readonly Option<string?> _run = Opt.Text("--run", "FOLDER", "Folder of a run of 'shear learn' from this model.");
     private readonly Option<string?> _out = Opt.Text("--out", "FOLDER", "Where the model goes.");
+    private readonly Option<bool> _harden = Opt.Flag("--harden", "Cut without folding mask values into the weights that stay.");
     private readonly Option<bool> _force = Opt.Flag("--force", "Replace --out when it exists.");
 
     public FoldCommand(Surroundings surroundings)
@@ -22,7 +23,7 @@ internal sealed class FoldCommand : ShearCommand
             "shear fold MODEL --run SMALLER.run --hidden 512 --heads 6 --intermediate 1152 --layers 26 --out OTHER")
     {
         Arguments.Add(_model.Folder);
-        AddOptions(_run, _out, _force);
+        AddOptions(_run, _out, _force, _harden);
         AddOptions(_target.All);
         AddCommonOptions();
     }
@@ -40,7 +41,7 @@ internal sealed class FoldCommand : ShearCommand
         if (!trained)
             run.Note("The masks and weights were trained for another shape: expect to train the result for longer.");
         using LlamaModel model = LlamaModel.Load(folder, TorchSharp.torch.ScalarType.Float32, progress: run.Progress, cancellationToken: run.Cancellation);
-        using var learner = new MaskLearner(model, layout, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder });
+        using var learner = new MaskLearner(model, layout, new MaskLearningOptions { Harden = run.Get(_harden) }, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder });
         TrainingCheckpoint checkpoint = TrainingCheckpoint.Last(learned);
         checkpoint.LoadWeights(learner);
         learner.Export(output, run.Get(_force), run.Cancellation);

@@ -28,11 +28,13 @@ internal sealed class MaskFlags
 
     public Option<bool> Freeze { get; } = Opt.Flag("--freeze-weights", "Learn the masks only.");
 
+    public Option<bool> Harden { get; } = Opt.Flag("--harden", "Cut without folding mask values into the weights that stay: the better start in short runs.");
+
     public Option<bool> Reference { get; } = Opt.Flag("--reference", "Train as LLM-Shearing's code does, with its faults: the embedding is not masked, one clipping for everything, schedule composer-cosine.");
 
     public Option<bool> AcceptUnconverged { get; } = Opt.Flag("--accept-unconverged", "Cut to the target shape even when the masks have not reached it.");
 
-    public Option[] All => [.. _target.All, TotalSparsity, Families, Ramp, MaskRate, MultiplierRate, Quadratic, Logit, Scores, Spread, Freeze, Reference, AcceptUnconverged];
+    public Option[] All => [.. _target.All, TotalSparsity, Families, Ramp, MaskRate, MultiplierRate, Quadratic, Logit, Scores, Spread, Freeze, Harden, Reference, AcceptUnconverged];
 
     public MaskLayout Layout(Invocation run, LlamaShape source)
     {
@@ -69,6 +71,7 @@ internal sealed class MaskFlags
             },
             TrainWeights = !run.Get(Freeze),
             TotalSparsity = run.Get(TotalSparsity),
+            Harden = run.Get(Harden),
         };
     }
 }

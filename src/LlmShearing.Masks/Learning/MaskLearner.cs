@@ -206,15 +206,16 @@ public sealed class MaskLearner : ITrainable, IDisposable
         ["initial_scores"] = Options.Initialization?.Scores?.Scorer,
         ["gate_embedding"] = Options.GateEmbedding,
         ["clip_together"] = Options.ClipTogether,
+        ["harden"] = Options.Harden,
         ["evaluate_target"] = Options.EvaluateTarget,
     };
 
-    /// <summary>The model that the masks chose, with what is left of their values folded into its weights: exactly the target shape.</summary>
+    /// <summary>The model that the masks chose, with what is left of their values folded into its weights, unless <see cref="MaskLearningOptions.Harden"/>: exactly the target shape.</summary>
     /// <returns>A new model, owned by the caller.</returns>
     /// <exception cref="MaskException">A logit is NaN.</exception>
     public LlamaModel Cut()
     {
-        LlamaModel cut = MaskFold.Apply(Model, Masks.Deterministic(), new MaskFoldOptions { GateEmbedding = Options.GateEmbedding });
+        LlamaModel cut = MaskFold.Apply(Model, Masks.Deterministic(), new MaskFoldOptions { GateEmbedding = Options.GateEmbedding, Harden = Options.Harden });
         MasksLog.Cut(_logger, Masks.Layout.Source.ParameterCount, cut.Config.Shape.ParameterCount);
         return cut;
     }

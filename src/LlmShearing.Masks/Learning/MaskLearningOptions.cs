@@ -53,6 +53,10 @@ public sealed record MaskLearningOptions
     /// <value>Default: false.</value>
     public bool ClipTogether { get; init; }
 
+    /// <summary>Whether the cut leaves the weights of the units that stay as they are, instead of folding mask values into them (<see cref="MaskFoldOptions.Harden"/>).</summary>
+    /// <value>Default: false (LLM-Shearing folds).</value>
+    public bool Harden { get; init; }
+
     /// <summary>Whether evaluations during the run use exactly the target shape instead of the expected number of units, which misleads until the masks have converged.</summary>
     /// <value>Default: false (LLM-Shearing, eval_target_model).</value>
     public bool EvaluateTarget { get; init; }

@@ -136,6 +136,16 @@ public sealed class MaskLearnerTests
     }
 
     [Fact]
+    public void Cut_Hardened_HasTheSameUnitsAndTheWeightsAsTheyWere()
+    {
+        using LlamaModel model = TinyLlama.Create(TinyLlama.Config(tied: true), seed: 4);
+        using MaskLearner learner = Learner(model, Small, new MaskLearningOptions { RampSteps = 1, Harden = true, Initialization = new MaskInitialization { Mean = 0, Deviation = 2 } });
+        using LlamaModel cut = learner.Cut(), sliced = ModelSurgery.Apply(model, MaskFold.Plan(learner.Masks.Deterministic()));
+        foreach (((string name, var mine), (_, var plain)) in cut.NamedWeights().Zip(sliced.NamedWeights()))
+            Near.Equal([.. plain.data<float>()], [.. mine.data<float>()], 0, 0, name);
+    }
+
+    [Fact]
     public void Convergence_BeforeAndAfter_SaysWhatIsMissing()
     {
         using var folder = new TemporaryFolder();
