@@ -2,7 +2,7 @@
 # Makes the tables of learned masks in docs/results.md: one target shape reached by learned masks, random units, weight magnitude, first-order Taylor and from scratch, at equal tokens;
 # and learned masks with a fixed against an adaptive mixture of domains.
 # usage: eng/learned.sh MODEL TRAIN HELD_OUT OUT "TARGET" LEARN CONTINUE "SETTINGS" ["SEEDS"] ["LEARN_SETTINGS"] ["ROUTES"]
-#   TRAIN, HELD_OUT: token rows from `shear tokenize`; TARGET: sizes as options; LEARN, CONTINUE: steps; SETTINGS: options of every training run (batch, rate of continued pretraining ...);
+#   TRAIN, HELD_OUT: token rows from `shear tokenize`; TARGET: sizes as options; LEARN, CONTINUE: steps; SETTINGS: options of every training run (batch, held-out rows ...);
 #   LEARN_SETTINGS: options of mask learning alone. The steps of mask learning are added to the training of the routes that have none.
 #   Environment: RATE, learning rate [3e-4]; LEARN_RATE, that of mask learning [RATE]; CALIBRATION, text for the Taylor criterion as options of `shear prune`; SCRATCH_RATE, rate of the model from scratch [RATE].
 # Stopped or killed, the same command goes on.

@@ -41,6 +41,24 @@ public sealed class LearnTests : IDisposable
         Assert.Contains("is no run of mask learning", Shear.BadInput("fold", Shear.Demo, "--run", Run(), "--hidden", "64", "--out", _scratch["no"]), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--compute", "bfloat16")]
+    [InlineData("--freeze-weights")]
+    [InlineData("--reference")]
+    public void Fold_OfAnyKindOfRun_GivesItsOwnModelAgain(params string[] more)
+    {
+        Shear.Json(Learn("out", [.. Target, "--steps", "3", "--ramp", "1", "--mask-lr", "2", "--accept-unconverged", .. more]));
+        Shear.Json(["fold", Shear.Demo, "--run", _scratch["out.run"], .. Target, "--out", _scratch["again"]]);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(_scratch["out"], "model.safetensors")), File.ReadAllBytes(Path.Combine(_scratch["again"], "model.safetensors")));
+    }
+
+    [Fact]
+    public void Fold_OfARunUnderABudget_IsRefused()
+    {
+        Shear.Json(Learn("out", "--total-sparsity", "0.4", "--masks", "intermediate", "--steps", "2", "--ramp", "1", "--accept-unconverged"));
+        Assert.Contains("under a budget", Shear.BadInput("fold", Shear.Demo, "--run", _scratch["out.run"], "--intermediate", "200", "--out", _scratch["no"]), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Learn_TooFewSteps_WritesNoModelButSaysHowManyWouldDo()
     {

@@ -1,6 +1,5 @@
 // shear fold: the model of a mask-learning run, cut to another shape than the one it was trained for.
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmShearing.Masks;
 
@@ -35,13 +34,16 @@ internal sealed class FoldCommand : ShearCommand
         if (!_target.IsGiven(run))
             throw new UsageException("Nothing says how small the model shall be. Give sizes such as --hidden, --heads, --intermediate and --layers.");
         LlamaShape source = ModelFolder.Config(folder).Shape, target = TargetShape.Of(source, _target.Read(run));
-        MaskLayout layout = MaskLayout.ForTarget(source, target, Masks(learned));
+        JsonObject trainable = Trainable(learned);
+        MaskLayout layout = MaskLayout.ForTarget(source, target, MaskFamily.Parse(trainable["masks"]!.AsArray().Select(m => (string)m!)));
         string planFile = Path.Combine(learned, "plan.json");
         bool trained = File.Exists(planFile) && PruningPlan.Load(planFile).Target.Equals(target);
         if (!trained)
             run.Note("The masks and weights were trained for another shape: expect to train the result for longer.");
-        using LlamaModel model = LlamaModel.Load(folder, TorchSharp.torch.ScalarType.Float32, progress: run.Progress, cancellationToken: run.Cancellation);
-        using var learner = new MaskLearner(model, layout, new MaskLearningOptions { Harden = run.Get(_harden) }, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder });
+        // A checkpoint is read into a trainable like the one that wrote it.
+        using LlamaModel model = LlamaModel.Load(folder, Enum.Parse<TorchSharp.torch.ScalarType>((string)trainable["dtype"]!), progress: run.Progress, cancellationToken: run.Cancellation);
+        var options = new MaskLearningOptions { Harden = run.Get(_harden), TrainWeights = (string?)trainable["trains"] != "masks", GateEmbedding = (bool)trainable["gate_embedding"]! };
+        using var learner = new MaskLearner(model, layout, options, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder });
         TrainingCheckpoint checkpoint = TrainingCheckpoint.Last(learned);
         checkpoint.LoadWeights(learner);
         learner.Export(output, run.Get(_force), run.Cancellation);
@@ -50,16 +52,16 @@ internal sealed class FoldCommand : ShearCommand
             console => console.Line($"{Numbers.Count(source.ParameterCount)} -> {Numbers.Count(target.ParameterCount)} parameters, from the checkpoint after {checkpoint.Step} steps; written to {output}"));
     }
 
-    // The kinds of masks that the run has.
-    private static PruningAxes Masks(string learned)
+    // What the run trained, as it described it.
+    private static JsonObject Trainable(string learned)
     {
         string file = Path.Combine(learned, "run.json");
         if (!File.Exists(file))
             throw new UsageException($"There is no '{file}'. Give the folder of a run of 'shear learn', usually its --out with .run added.");
-        using JsonDocument document = JsonDocument.Parse(InputFile.Text(file));
-        return document.RootElement.TryGetProperty("configuration", out JsonElement configuration) && configuration.TryGetProperty("trainable", out JsonElement trainable)
-            && trainable.TryGetProperty("masks", out JsonElement masks) && masks.ValueKind == JsonValueKind.Array
-            ? MaskFamily.Parse(masks.EnumerateArray().Select(m => m.GetString() ?? ""))
-            : throw new UsageException($"'{learned}' is no run of mask learning.");
+        if (JsonNode.Parse(InputFile.Text(file))?["configuration"]?["trainable"] is not JsonObject trainable || trainable["masks"] is not JsonArray)
+            throw new UsageException($"'{learned}' is no run of mask learning.");
+        return trainable["target"] is not null
+            ? trainable
+            : throw new UsageException($"'{learned}' was learned under a budget of parameters. Only runs with a target shape can be cut to another one.");
     }
 }
