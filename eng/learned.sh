@@ -5,6 +5,7 @@
 #   TRAIN, HELD_OUT: token rows from `shear tokenize`; TARGET: sizes as options; LEARN, CONTINUE: steps; SETTINGS: options of every training run (batch, held-out rows ...);
 #   LEARN_SETTINGS: options of mask learning alone. The steps of mask learning are added to the training of the routes that have none.
 #   Environment: RATE, learning rate [3e-4]; LEARN_RATE, that of mask learning [RATE]; CALIBRATION, text for the Taylor criterion as options of `shear prune`; SCRATCH_RATE, rate of the model from scratch [RATE].
+#   EVALUATE, options of evaluation of the routes with fixed mixtures, for example "--eval-every 100"; ADAPTIVE, options of the adaptive ones, which change the mixture at each evaluation.
 # Stopped or killed, the same command goes on.
 set -euo pipefail
 model=$(realpath "$1") train=$(realpath "$2") held=$(realpath "$3") out=$(realpath -m "$4") target=$5 learn=$6 continue=$7 settings=$8 seeds=${9:-1 2 3} learnsettings=${10:-} routes=${11:-learned learned-adaptive random magnitude taylor scratch}
@@ -17,8 +18,10 @@ data="--data $train --held-out $held --proportions $shares --force --quiet --jso
 equal=$((learn + continue)) rate="--lr ${RATE:-3e-4}"
 learnrate="--lr ${LEARN_RATE:-${RATE:-3e-4}}"
 
-[ -f "$out/reference.json" ] || $shear reference-loss "$model" --data "$held" --out "$out/reference.json" --quiet > /dev/null
-adaptive="--sampler reference-loss --reference-losses $out/reference.json"
+rows=$(grep -o -e "--held-out-rows [0-9]*" <<< "$settings" | grep -o "[0-9]*$" || true)
+[ -f "$out/reference.json" ] || $shear reference-loss "$model" --data "$held" ${rows:+--rows "$rows"} --out "$out/reference.json" --quiet > /dev/null
+adaptive="--sampler reference-loss --reference-losses $out/reference.json ${ADAPTIVE:-}"
+fixed=${EVALUATE:-}
 
 stage() { # FILE COMMAND...: runs once, keeps the JSON
   local file=$1; shift
@@ -34,8 +37,8 @@ for seed in $seeds; do
     mkdir -p "$d"
     case $route in
       learned)
-        stage "$d/learn.json" $shear learn "$model" $target $data $settings $learnsettings $learnrate --steps "$learn" --seed "$seed" --out "$d/cut"
-        stage "$d/train.json" $shear train "$d/cut" $data $settings $rate --steps "$continue" --seed "$seed" --out "$d/final" ;;
+        stage "$d/learn.json" $shear learn "$model" $target $data $settings $learnsettings $learnrate $fixed --steps "$learn" --seed "$seed" --out "$d/cut"
+        stage "$d/train.json" $shear train "$d/cut" $data $settings $rate $fixed --steps "$continue" --seed "$seed" --out "$d/final" ;;
       learned-adaptive)
         stage "$d/learn.json" $shear learn "$model" $target $data $settings $learnsettings $learnrate $adaptive --steps "$learn" --seed "$seed" --out "$d/cut"
         stage "$d/train.json" $shear train "$d/cut" ${data/--proportions $shares/--proportions-from $d/cut.run} $settings $rate $adaptive --steps "$continue" --seed "$seed" --out "$d/final" ;;
@@ -43,10 +46,10 @@ for seed in $seeds; do
         scorer=$route; [ "$route" != taylor ] || scorer=gate-taylor
         text=""; [ "$route" != taylor ] || text=${CALIBRATION:?set CALIBRATION to the text for Taylor, for example "--file train.jsonl --samples 64"}
         [ -d "$d/cut" ] || $shear prune "$model" --scorer "$scorer" $target $text --seed "$seed" --out "$d/cut" --quiet --json > "$d/prune.json"
-        stage "$d/train.json" $shear train "$d/cut" $data $settings $rate --steps "$equal" --seed "$seed" --out "$d/final" ;;
+        stage "$d/train.json" $shear train "$d/cut" $data $settings $rate $fixed --steps "$equal" --seed "$seed" --out "$d/final" ;;
       scratch)
         [ -d "$d/cut" ] || $shear prune "$model" --scorer random $target --seed "$seed" --out "$d/cut" --quiet --json > "$d/prune.json"
-        stage "$d/train.json" $shear train "$d/cut" $data $settings --from-scratch --lr "${SCRATCH_RATE:-${RATE:-3e-4}}" --steps "$equal" --seed "$seed" --out "$d/final" ;;
+        stage "$d/train.json" $shear train "$d/cut" $data $settings --from-scratch --lr "${SCRATCH_RATE:-${RATE:-3e-4}}" $fixed --steps "$equal" --seed "$seed" --out "$d/final" ;;
     esac
     echo "$seed $route $(grep -o '"evaluation":{"step":[0-9]*,"loss":[0-9.]*' "$d/train.json" | grep -o '[0-9.]*$')"
   done

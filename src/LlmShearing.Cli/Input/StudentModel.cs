@@ -6,7 +6,8 @@ namespace LlmShearing.Cli;
 /// <param name="Model">The model to train.</param>
 /// <param name="Teacher">The teacher, or null.</param>
 /// <param name="Objective">Distillation, or null.</param>
-internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrainingObjective? Objective) : IDisposable
+/// <param name="Map">Trained map between their hidden states, or null.</param>
+internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrainingObjective? Objective, StateMap? Map = null) : IDisposable
 {
     /// <summary>Loads what is needed.</summary>
     /// <param name="run">The command.</param>
@@ -25,8 +26,8 @@ internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrai
         LlamaShape large = ModelFolder.Config(teacherFolder).Shape, small = ModelFolder.Config(folder).Shape;
         if (large.VocabSize != small.VocabSize)
             throw new UsageException($"The teacher has {large.VocabSize} tokens in its vocabulary, the student {small.VocabSize}. Distillation needs the same vocabulary.");
-        if (options.StateWeight > 0 && large.HiddenSize != small.HiddenSize)
-            throw new UsageException($"The teacher has {large.HiddenSize} hidden channels, the student {small.HiddenSize}. --state-weight compares hidden states, which must be equally wide: leave it out.");
+        if (options.StateWeight > 0 && large.HiddenSize != small.HiddenSize && (plan is null || !run.Get(flags.Map)))
+            throw new UsageException($"The teacher has {large.HiddenSize} hidden channels, the student {small.HiddenSize}. --state-weight compares hidden states, which must be equally wide: {(plan is null ? "" : "give --state-map, or ")}leave it out.");
         plan?.EnsureFor(large);
         if (plan is not null && !plan.Target.Equals(small))
             throw new UsageException($"The plan of --teacher-plan leaves {plan.Target.Layers.Length} blocks and {Numbers.Count(plan.Target.ParameterCount)} parameters; the student has {small.Layers.Length} and {Numbers.Count(small.ParameterCount)}. Give the plan that made this student.");
@@ -38,7 +39,8 @@ internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrai
             LlamaModel student = share ? Borrow(run, teacher, plan!, folder, dtype) : Open(folder);
             try
             {
-                return new StudentModel(student, teacher, new DistillationObjective(teacher, options));
+                StateMap? map = run.Get(flags.Map) ? new StateMap(large.HiddenSize, plan?.Hidden ?? IndexSet.All(small.HiddenSize)) : null;
+                return new StudentModel(student, teacher, new DistillationObjective(teacher, options, map), map);
             }
             catch
             {
@@ -57,6 +59,7 @@ internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrai
     {
         Model.Dispose();
         Teacher?.Dispose();
+        Map?.Dispose();
     }
 
     // The borrowed blocks must compute what the student's own would: its weights are compared block by block, read from disk.

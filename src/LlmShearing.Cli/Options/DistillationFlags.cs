@@ -23,13 +23,15 @@ internal sealed class DistillationFlags(bool masks = false)
     public Option<string?> Matching { get; } = Opt.Choice(
         "--matching", "Which block matches one of the teacher's, in every micro-batch: the closest of all, or from the last one down the closest of those below it that have attention (CoFi's two rules). [default: closest]", "closest", "descending");
 
+    public Option<bool> Map { get; } = Opt.Flag("--state-map", "Learn a linear map from the student's hidden states to the teacher's, too, and compare behind it (CoFi's layer transformation). The student may be narrower then.");
+
     public Option<string?> Divergence { get; } = Opt.Choice("--divergence", "Distance of predictions. [default: kl]", "kl", "reverse-kl", "jensen-shannon");
 
     public Option<double?> Temperature { get; } = Opt.Number("--temperature", "T", "Both predictions are softened by this. [default: 1]", v => v > 0 && double.IsFinite(v), "a number above 0");
 
     public Option<int?> TopK { get; } = Opt.Int("--top-k", "K", "Compare only the teacher's K likeliest tokens. [default: all]", 1);
 
-    public Option[] All => [Teacher, masks ? Matching : Plan, LmWeight, LogitWeight, StateWeight, Divergence, Temperature, TopK];
+    public Option[] All => [Teacher, masks ? Matching : Plan, LmWeight, LogitWeight, StateWeight, Map, Divergence, Temperature, TopK];
 
     public bool IsGiven(Invocation run) => run.Get(Teacher) is not null
         || (All.FirstOrDefault(run.IsGiven) is { } option ? throw new UsageException($"{option.Name} needs --teacher.") : false);
@@ -42,6 +44,8 @@ internal sealed class DistillationFlags(bool masks = false)
         double states = run.Get(StateWeight) ?? 0;
         if (masks && states == 0 && run.IsGiven(Matching))
             throw new UsageException("--matching needs --state-weight.");
+        if (states == 0 && run.Get(Map))
+            throw new UsageException("--state-map needs --state-weight.");
         if (!masks && states > 0 && plan is null)
             throw new UsageException("--state-weight needs --teacher-plan, which says which block was which.");
         return new DistillationOptions

@@ -6,6 +6,9 @@ namespace LlmShearing;
 /// <summary>What is minimised, besides the loss that a trainable adds itself. Plain cross entropy unless one is given; distillation is another.</summary>
 public interface ITrainingObjective
 {
+    /// <summary>Parameters of the objective's own, trained and kept in checkpoints with the weights and under the settings of the run; none by default. Their names begin with "objective.".</summary>
+    IReadOnlyList<TrainableParameter> Parameters => [];
+
     /// <summary>Prepares one micro-batch, for example by running a teacher over it.</summary>
     /// <param name="batch">The micro-batch.</param>
     /// <param name="ids">Its ids [B, T], int64; valid until the result is disposed.</param>

@@ -59,7 +59,11 @@ public sealed class Trainer
         IReadOnlyList<EvaluationSet> sets = evaluation ?? [];
         options.Validate(hasEvaluation: sets.Count > 0);
         CheckNames(sets);
-        IReadOnlyList<ParameterGroup> groups = trainable.Groups(options.Optimizer);
+        IReadOnlyList<ParameterGroup> groups =
+        [
+            .. trainable.Groups(options.Optimizer),
+            .. ParameterGroup.Split(objective?.Parameters ?? [], options.Optimizer).Select(g => g with { Name = TrainableWeights.ObjectivePrefix + g.Name }),
+        ];
         _ = TrainableWeights.Of(groups);
         using RunFolder folder = RunFolder.Open(runFolder);
         using var optimizer = new AdamW(groups);

@@ -75,7 +75,7 @@ public sealed class TrainingCheckpoint
         try
         {
             _ = _store.ReadVerified(Step);
-            TensorFile.Read(Path.Combine(Folder, CheckpointStore.Weights), TrainableWeights.Of(trainable.Groups(new OptimizerOptions())));
+            TensorFile.Read(Path.Combine(Folder, CheckpointStore.Weights), TrainableWeights.Of(trainable.Groups(new OptimizerOptions())), TrainableWeights.ObjectivePrefix);
         }
         catch (Exception e) when (e is FormatException or CheckpointException)
         {
@@ -86,6 +86,9 @@ public sealed class TrainingCheckpoint
 
 internal static class TrainableWeights
 {
+    /// <summary>What names of an objective's own parameters begin with.</summary>
+    public const string ObjectivePrefix = "objective.";
+
     /// <summary>All parameters of the groups under their names.</summary>
     /// <exception cref="TrainingException">A name is there twice, or nothing is trained.</exception>
     public static IReadOnlyList<NamedTensor> Of(IReadOnlyList<ParameterGroup> groups)

@@ -31,7 +31,7 @@ public sealed class TrainingStep
         if (trainable.Model.Dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
             throw new TrainingException($"The model is {trainable.Model.Dtype}; small gradients vanish in it. Load the model as BFloat16 or Float32, also to train adapters on it.");
         (_trainable, _options, _objective) = (trainable, options, objective ?? new CrossEntropy.Objective());
-        _parameters = [.. trainable.Groups(new OptimizerOptions()).SelectMany(g => g.Parameters).Select(p => p.Value)];
+        _parameters = [.. trainable.Groups(new OptimizerOptions()).SelectMany(g => g.Parameters).Concat(_objective.Parameters).Select(p => p.Value)];
         if (_parameters.Count == 0)
             throw new TrainingException("The trainable names no parameter to train.");
         if (_parameters.FirstOrDefault(p => !p.requires_grad) is not null)

@@ -32,6 +32,8 @@ internal sealed class RunBench : IDisposable
 
     public IReadOnlyList<EvaluationSet>? Evaluation { get; set; } = ScriptedData.Evaluation();
 
+    public Func<ITrainingObjective?> Objective { get; set; } = () => null;
+
     public IReadOnlyDictionary<string, byte[]>? Weights { get; private set; }
 
     public TrainingResult Start(TrainingRunOptions? options = null, IReadOnlyCollection<string>? allow = null, Action<ShearingProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -42,7 +44,7 @@ internal sealed class RunBench : IDisposable
         try
         {
             return new Trainer { Files = Output }.Run(
-                Wrap(full), data, options ?? Options, Run, Evaluation, null, allow, progress is null ? null : new Immediate(progress), cancellationToken);
+                Wrap(full), data, options ?? Options, Run, Evaluation, Objective(), allow, progress is null ? null : new Immediate(progress), cancellationToken);
         }
         finally
         {

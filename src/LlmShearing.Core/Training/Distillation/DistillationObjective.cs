@@ -13,6 +13,7 @@ public sealed class DistillationObjective : ITrainingObjective
 {
     private readonly ILlamaSource _teacher;
     private readonly DistillationOptions _options;
+    private readonly StateMap? _map;
 
     /// <summary>Creates the objective.</summary>
     /// <param name="teacher">
@@ -20,12 +21,17 @@ public sealed class DistillationObjective : ITrainingObjective
     /// their weights (<see cref="LlamaModel.ShareBlocks"/>), a narrower student needs a copy of its own.
     /// </param>
     /// <param name="options">Options; null = defaults.</param>
-    /// <exception cref="TrainingException">An option is out of range, or names a block that the teacher does not have.</exception>
-    public DistillationObjective(ILlamaSource teacher, DistillationOptions? options = null)
+    /// <param name="map">Trained map from hidden states of the student to those of the teacher; null = they are compared as they are. Stays the caller's.</param>
+    /// <exception cref="TrainingException">An option is out of range, or names a block that the teacher does not have; the map does not fit, or nothing is compared behind it.</exception>
+    public DistillationObjective(ILlamaSource teacher, DistillationOptions? options = null, StateMap? map = null)
     {
         ArgumentNullException.ThrowIfNull(teacher);
-        (_teacher, _options) = (teacher, options ?? new DistillationOptions());
+        (_teacher, _options, _map) = (teacher, options ?? new DistillationOptions(), map);
         _options.EnsureValid();
+        if (map is not null && _options.StateWeight == 0)
+            throw new TrainingException($"There is a map of hidden states, but {nameof(DistillationOptions.StateWeight)} is 0, so that it would learn nothing.");
+        if (map is not null && map.TeacherHiddenSize != teacher.Config.Shape.HiddenSize)
+            throw new TrainingException($"The map leads to {map.TeacherHiddenSize} hidden channels; the teacher '{teacher.Name}' has {teacher.Config.Shape.HiddenSize}.");
         int blocks = teacher.Config.Shape.Layers.Length;
         foreach (int block in _options.TeacherBlocks)
             if (block < 0 || block >= blocks)
@@ -34,6 +40,9 @@ public sealed class DistillationObjective : ITrainingObjective
             if (pair.Teacher < 0 || pair.Teacher >= blocks || pair.Student < 0)
                 throw new TrainingException($"Block {pair.Student} of the student is paired with block {pair.Teacher} of the teacher, which has blocks 0 to {blocks - 1}.");
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TrainableParameter> Parameters => _map?.Parameters ?? [];
 
     /// <inheritdoc/>
     public JsonObject Describe() => new()
@@ -49,6 +58,7 @@ public sealed class DistillationObjective : ITrainingObjective
         ["top_k_kind"] = _options.Logits.TopKKind.ToString(),
         ["state_weight"] = _options.StateWeight,
         ["states"] = _options.States.ToString(),
+        ["state_map"] = _map is null ? "none" : $"{_map.StudentHiddenSize} to {_map.TeacherHiddenSize}",
         ["blocks"] = new JsonArray(
             [.. _options.Blocks.Select(b => (JsonNode)$"{b.Student}<-{b.Teacher}"), .. _options.TeacherBlocks.Select(b => (JsonNode)$"{_options.Matching}<-{b}")]),
     };
@@ -83,13 +93,13 @@ public sealed class DistillationObjective : ITrainingObjective
         Tensor own = scored.alias();
         foreach (Tensor tensor in kept.Values.Append(own).Concat(normed is null ? [] : [normed]))
             tensor.DetachFromDisposeScope();
-        return new MicroBatch(_teacher, _options, normed, kept, own);
+        return new MicroBatch(_teacher, _options, _map, normed, kept, own);
     }
 
     // [B, T, H] -> [N, H]
     private static Tensor At(Tensor states, Tensor positions) => states.reshape(-1, states.shape[2]).index_select(0, positions);
 
-    private sealed class MicroBatch(ILlamaSource teacher, DistillationOptions options, Tensor? normed, Dictionary<int, Tensor> states, Tensor scored) : IMicroBatchObjective
+    private sealed class MicroBatch(ILlamaSource teacher, DistillationOptions options, StateMap? map, Tensor? normed, Dictionary<int, Tensor> states, Tensor scored) : IMicroBatchObjective
     {
         // Logits that are worked on at once, as in CrossEntropy.
         private const long ElementsAtOnce = 256 << 10;
@@ -111,7 +121,8 @@ public sealed class DistillationObjective : ITrainingObjective
         public void Observe(int layer, Tensor hidden, bool hasAttention)
         {
             using var scope = NewDisposeScope();
-            _distances.Add([.. options.TeacherBlocks.Select(t => Distance(hidden, t).Losses.sum(ScalarType.Float64).item<double>())]);
+            Tensor mapped = Mapped(hidden).Output;
+            _distances.Add([.. options.TeacherBlocks.Select(t => Distance(mapped, t).Losses.sum(ScalarType.Float64).item<double>())]);
             _alive.Add(hasAttention);
         }
 
@@ -155,12 +166,16 @@ public sealed class DistillationObjective : ITrainingObjective
             using var scope = NewDisposeScope();
             long[] shape = hidden.shape;
             Tensor result = zeros([shape[0] * shape[1], shape[2]], dtype: ScalarType.Float32, device: hidden.device);
+            (Tensor input, Tensor output) = Mapped(hidden);
             foreach (int block in _teachersOf![layer])
             {
-                (Tensor distances, Tensor gradient) = Distance(hidden, block);
+                (Tensor distances, Tensor gradient) = Distance(output, block);
                 if (!_matches)
                     AddStates(losses, distances.sum(ScalarType.Float64).item<double>());
-                result.index_add_(0, scored, gradient.mul_(options.StateWeight * scale / Terms), 1);
+                gradient.mul_(options.StateWeight * scale / Terms);
+                if (map is not null)
+                    gradient = map.Backward(input, gradient).to(hidden.device);
+                result.index_add_(0, scored, gradient, 1);
             }
 
             return result.view(shape).MoveToOuterDisposeScope();
@@ -189,13 +204,22 @@ public sealed class DistillationObjective : ITrainingObjective
             losses.Add("loss", options.StateWeight * sum / Terms);
         }
 
-        // Losses [N] and gradient [N, H] at the scored positions.
-        private (Tensor Losses, Tensor Gradient) Distance(Tensor hidden, int block)
+        // States at the scored positions before and behind the map [N, H].
+        private (Tensor Input, Tensor Output) Mapped(Tensor hidden)
         {
-            Tensor goal = states[block].to(hidden.device);                                               // [N, H]
-            return goal.shape[1] == hidden.shape[2]
-                ? StateLoss.Compute(At(hidden, scored), goal, options.States)
-                : throw new TrainingException($"Hidden states of the teacher '{teacher.Name}' have {goal.shape[1]} channels, those of the student {hidden.shape[2]}. States can be compared only when the width is the same.");
+            Tensor input = At(hidden, scored);
+            return map is null ? (input, input)
+                : input.shape[1] == map.StudentHiddenSize ? (input, map.Apply(input))
+                : throw new TrainingException($"The map of hidden states is for {map.StudentHiddenSize} channels; the student has {input.shape[1]}.");
+        }
+
+        // Losses [N] and gradient [N, H] of states behind the map.
+        private (Tensor Losses, Tensor Gradient) Distance(Tensor mapped, int block)
+        {
+            Tensor goal = states[block].to(mapped.device);                                               // [N, H]
+            return goal.shape[1] == mapped.shape[1]
+                ? StateLoss.Compute(mapped, goal, options.States)
+                : throw new TrainingException($"Hidden states of the teacher '{teacher.Name}' have {goal.shape[1]} channels, those of the student {mapped.shape[1]}. Give a {nameof(StateMap)}, or leave states out.");
         }
 
         // Sum of the cross entropy; the logits become its weighted gradient.

@@ -27,13 +27,13 @@ internal static class TensorFile
         writer.Complete();
     }
 
-    /// <summary>Checks that a file has exactly the given tensors with their types and shapes, then fills them.</summary>
+    /// <summary>Checks that a file has exactly the given tensors with their types and shapes, apart from those with the prefix, then fills them.</summary>
     /// <exception cref="TrainingException">The file has other tensors; nothing is changed then.</exception>
     /// <exception cref="CheckpointException">The file cannot be read.</exception>
-    public static void Read(string path, IReadOnlyList<NamedTensor> tensors)
+    public static void Read(string path, IReadOnlyList<NamedTensor> tensors, string? ignoredPrefix = null)
     {
         using SafetensorsReader reader = SafetensorsReader.Open(path);
-        Check(reader, tensors);
+        Check(reader, tensors, ignoredPrefix);
         using IDisposable frozen = no_grad();
         foreach ((string name, Tensor target) in tensors)
         {
@@ -50,7 +50,7 @@ internal static class TensorFile
         }
     }
 
-    private static void Check(SafetensorsReader reader, IReadOnlyList<NamedTensor> tensors)
+    private static void Check(SafetensorsReader reader, IReadOnlyList<NamedTensor> tensors, string? ignoredPrefix)
     {
         foreach (NamedTensor tensor in tensors)
         {
@@ -61,11 +61,8 @@ internal static class TensorFile
                 throw new TrainingException($"'{reader.FilePath}': '{tensor.Name}' is {Text(found)}, expected {Text(expected)}. It belongs to another run; give this run a folder of its own.");
         }
 
-        if (reader.Tensors.Length != tensors.Count)
-        {
-            string extra = reader.Tensors.Select(t => t.Name).Except(tensors.Select(t => t.Name), StringComparer.Ordinal).First();
+        if (reader.Tensors.Select(t => t.Name).Except(tensors.Select(t => t.Name), StringComparer.Ordinal).FirstOrDefault(n => ignoredPrefix is null || !n.StartsWith(ignoredPrefix, StringComparison.Ordinal)) is { } extra)
             throw new TrainingException($"'{reader.FilePath}' has '{extra}', which is not trained here. It belongs to another run; give this run a folder of its own.");
-        }
     }
 
     private static SafetensorsEntry EntryOf(NamedTensor tensor) =>

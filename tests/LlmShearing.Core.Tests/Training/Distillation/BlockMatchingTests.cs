@@ -82,8 +82,8 @@ public class BlockMatchingTests
         {
             using var scope = NewDisposeScope();
             (long[] positions, long[] targets) = batch.Scored();
-            (_, Tensor[] goals) = Run(teacher, batch, tensor(positions), null);
-            (Tensor logits, Tensor[] states) = Run(student, batch, tensor(positions), gates);
+            (_, Tensor[] goals) = Plain.Run(teacher, batch, tensor(positions));
+            (Tensor logits, Tensor[] states) = Plain.Run(student, batch, tensor(positions), gates);
             double[][] distances = [.. blocks.Select(t => states.Select(s => (double)(s - goals[t]).square().mean().item<float>()).ToArray())];
             int[] pairs = Expected(matching, distances, gated);
             Tensor hidden = stack([.. pairs.Select((s, t) => (states[s] - goals[blocks[t]].detach()).square().mean())]).mean();
@@ -135,21 +135,6 @@ public class BlockMatchingTests
         }
 
         return result;
-    }
-
-    private static (Tensor Logits, Tensor[] States) Run(LlamaModel model, TrainingBatch batch, Tensor scored, LlamaGates? gates)
-    {
-        TokenBatch tokens = batch.Tokens;
-        LlamaPass pass = LlamaPass.Begin(model.Config, tokens.BatchSize, tokens.SequenceLength, new ForwardOptions { Gates = gates }, model.Dtype, model.Device);
-        Tensor x = model.Embed(TinyLlama.Ids(tokens), pass);
-        var states = new List<Tensor>();
-        foreach (LlamaBlock block in model.layers)
-        {
-            x = block.forward(x, pass);
-            states.Add(x.reshape(-1, x.shape[2]).index_select(0, scored));
-        }
-
-        return (model.Logits(model.FinalNorm(states[^1], pass)), [.. states]);
     }
 
     private static IEnumerable<int> Ints(JsonNode array) => array.AsArray().Select(n => (int)n!);

@@ -121,8 +121,8 @@ public class DistillationObjectiveTests
         using var scope = NewDisposeScope();
         (long[] positions, long[] targets) = batch.Scored();
         Tensor scored = tensor(positions);
-        (Tensor goal, Tensor[] goalStates) = Run(teacher, batch, scored);
-        (Tensor logits, Tensor[] states) = Run(student, batch, scored);                                          // [N, V], [N, H] each
+        (Tensor goal, Tensor[] goalStates) = Plain.Run(teacher, batch, scored);
+        (Tensor logits, Tensor[] states) = Plain.Run(student, batch, scored);                                          // [N, V], [N, H] each
         double t = options.Logits.Temperature;
         Tensor lm = logits.log_softmax(-1).gather(1, tensor(targets).unsqueeze(1)).mean().neg();
         Tensor p = (goal / t).softmax(-1);
@@ -130,27 +130,6 @@ public class DistillationObjectiveTests
         Tensor hidden = stack([.. options.Blocks.Select(b => (states[b.Student] - goalStates[b.Teacher].detach()).square().mean())]).mean();
         ((lm * options.LmWeight) + (kd * options.LogitWeight) + (hidden * options.StateWeight)).backward();
         return ([lm.item<float>(), kd.item<float>(), hidden.item<float>()], PlainStep.Take(student));
-    }
-
-    private static (Tensor Logits, Tensor[] States) Run(LlamaModel model, TrainingBatch batch, Tensor scored)
-    {
-        TokenBatch tokens = batch.Tokens;
-        var options = new ForwardOptions
-        {
-            AttentionMask = tokens.AttentionMask.IsEmpty ? null : tokens.AttentionMask.ToArray(),
-            Positions = batch.IsPacked ? batch.Positions.ToArray() : null,
-            Packed = batch.IsPacked,
-        };
-        LlamaPass pass = LlamaPass.Begin(model.Config, tokens.BatchSize, tokens.SequenceLength, options, model.Dtype, model.Device);
-        Tensor x = model.Embed(TinyLlama.Ids(tokens), pass);
-        var states = new List<Tensor>();
-        foreach (LlamaBlock block in model.layers)
-        {
-            x = block.forward(x, pass);
-            states.Add(x.reshape(-1, x.shape[2]).index_select(0, scored));
-        }
-
-        return (model.Logits(model.FinalNorm(states[^1], pass)), [.. states]);
     }
 }
 
@@ -167,13 +146,16 @@ public class DistillationLeakTests
         var options = new DistillationOptions { StateWeight = 1, Blocks = [new(0, 0), new(1, 1)] };
         if (matching != BlockMatching.Fixed)
             options = options with { Blocks = [], Matching = matching, TeacherBlocks = [0, 2] };
-        var objective = new DistillationObjective(teacher, options);
+        using StateMap? map = matching == BlockMatching.Fixed ? null : new StateMap(teacher.Config.Shape.HiddenSize);
+        var objective = new DistillationObjective(teacher, options, map);
         var step = new TrainingStep(full, new TrainingStepOptions(), objective);
         LeakProbe.AssertNoGrowth(() =>
         {
             step.Compute([new TrainingBatch(TinyLlama.Batch(1, 2, 8))], 0, 0);
             foreach ((_, var weight) in student.NamedWeights())
                 weight.grad = null;
+            foreach (TrainableParameter parameter in objective.Parameters)
+                parameter.Value.grad = null;
         });
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
