@@ -97,6 +97,19 @@ public sealed class LearnTests : IDisposable
     }
 
     [Fact]
+    public void Learn_FinishedRunWithHarden_CutsAgainWithoutFolding()
+    {
+        string[] settings = [.. Target, "--steps", "2", "--ramp", "1", "--accept-unconverged", "--force"];
+        byte[] Model(string folder) => File.ReadAllBytes(Path.Combine(_scratch[folder], "model.safetensors"));
+        Shear.Json(Learn("cut", settings));
+        byte[] folded = Model("cut");
+        Assert.Equal(2, Shear.Json(Learn("cut", [.. settings, "--harden"])).GetProperty("resumed_at").GetInt64());
+        Assert.NotEqual(folded, Model("cut"));
+        Shear.Json(["fold", Shear.Demo, "--run", _scratch["cut.run"], .. Target, "--harden", "--out", _scratch["again"]]);
+        Assert.Equal(Model("again"), Model("cut"));
+    }
+
+    [Fact]
     public void Learn_FromATeacher_ComparesEveryThirdBlock()
     {
         string[] settings = [.. Target, "--steps", "3", "--ramp", "1", "--accept-unconverged"];
@@ -112,6 +125,9 @@ public sealed class LearnTests : IDisposable
             Assert.True(step.GetProperty("parts").GetProperty("kd").GetDouble() > 0 && step.GetProperty("parts").GetProperty("hidden").GetDouble() > 0);
         }
 
+        Shear.Json(Learn("mapped", [.. settings, .. teacher, "--state-map"]));
+        Assert.NotEqual(Steps("closest").Last().GetProperty("loss").GetDouble(), Steps("mapped").Last().GetProperty("loss").GetDouble());
+        Assert.Equal(Steps("closest").First().GetProperty("loss").GetDouble(), Steps("mapped").First().GetProperty("loss").GetDouble(), 1e-5);   // the map begins as the identity
         Assert.False(Steps("alone").Last().GetProperty("parts").TryGetProperty("kd", out _));
         Assert.NotEqual(File.ReadAllBytes(Path.Combine(_scratch["alone"], "model.safetensors")), File.ReadAllBytes(Path.Combine(_scratch["closest"], "model.safetensors")));
     }
@@ -132,6 +148,7 @@ public sealed class LearnTests : IDisposable
     [InlineData("the best evaluation is the first", "--hidden", "96", "--patience", "3")]
     [InlineData("--state-weight needs --teacher", "--hidden", "96", "--state-weight", "1")]
     [InlineData("--matching needs --teacher", "--hidden", "96", "--matching", "closest")]
+    [InlineData("--state-map needs --state-weight", "--hidden", "96", "--teacher", "demo-llama-2.5m", "--state-map")]
     [InlineData("--matching needs --state-weight", "--hidden", "96", "--teacher", "demo-llama-2.5m", "--matching", "closest")]
     public void Learn_BadInput_IsRefusedBeforeAnythingIsWritten(string message, params string[] more)
     {

@@ -134,6 +134,18 @@ public sealed class TrainTests : IDisposable
     }
 
     [Fact]
+    public void Train_NarrowerStudent_LearnsFromStatesBehindAMap()
+    {
+        string plan = _scratch["plan.json"], smaller = _scratch["smaller"];
+        Shear.Json("prune", Shear.Demo, "--scorer", "magnitude", "--hidden", "96", "--plan-out", plan, "--out", smaller);
+        string[] command = ["train", smaller, "--file", Corpus(), "--length", "32", "--batch-size", "2", "--steps", "3", "--lr", "1e-3", "--teacher", Shear.Demo, "--teacher-plan", plan, "--state-weight", "0.1", "--out", _scratch["out"]];
+        Assert.Contains("give --state-map", Shear.BadInput(command), StringComparison.Ordinal);
+        Assert.Equal(3, Shear.Json([.. command, "--state-map"]).GetProperty("step").GetInt64());
+        Assert.Contains("\"hidden\":", File.ReadLines(Path.Combine(_scratch["out.run"], "log.jsonl")).First(l => l.Contains("\"step\",", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.DoesNotContain("objective", System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(Path.Combine(_scratch["out"], "model.safetensors"))), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Prune_WithRecovery_WritesOneFolderAndGoesOn()
     {
         string[] command =

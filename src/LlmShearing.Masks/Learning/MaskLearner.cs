@@ -206,7 +206,6 @@ public sealed class MaskLearner : ITrainable, IDisposable
         ["initial_scores"] = Options.Initialization?.Scores?.Scorer,
         ["gate_embedding"] = Options.GateEmbedding,
         ["clip_together"] = Options.ClipTogether,
-        ["harden"] = Options.Harden,
         ["evaluate_target"] = Options.EvaluateTarget,
     };
 
