@@ -23,6 +23,14 @@ rows=$(grep -o -e "--held-out-rows [0-9]*" <<< "$settings" | grep -o "[0-9]*$" |
 adaptive="--sampler reference-loss --reference-losses $out/reference.json ${ADAPTIVE:-}"
 fixed=${EVALUATE:-}
 
+report() { # TRAIN.JSON: held-out loss at the end, and how far apart the domains are in what they lack to their reference: standard deviation, largest difference
+  grep -o '"evaluation":{[^}]*}' "$1" | sed 's/"\([^"]*\)": *\([0-9.eE+-]*\)/\n\1 \2\n/g' | awk -v reference="$out/reference.json" '
+    BEGIN { while ((getline line < reference) > 0) if (split(line, p, "[\": ,]+") >= 3) goal[p[2]] = p[3] }
+    $1 == "loss" { loss = $2 }
+    $1 in goal { lag = $2 - goal[$1]; n++; sum += lag; square += lag * lag; if (n == 1 || lag > most) most = lag; if (n == 1 || lag < least) least = lag }
+    END { printf "loss %.3f, lag behind the reference: mean %.3f, standard deviation %.3f, range %.3f\n", loss, sum / n, sqrt(square / n - sum * sum / n / n), most - least }'
+}
+
 stage() { # FILE COMMAND...: runs once, keeps the JSON
   local file=$1; shift
   [ ! -f "$file" ] || return 0
@@ -38,10 +46,10 @@ for seed in $seeds; do
     case $route in
       learned)
         stage "$d/learn.json" $shear learn "$model" $target $data $settings $learnsettings $learnrate $fixed --steps "$learn" --seed "$seed" --out "$d/cut"
-        stage "$d/train.json" $shear train "$d/cut" $data $settings $rate $fixed --steps "$continue" --seed "$seed" --out "$d/final" ;;
+        stage "$d/train.json" $shear train "$d/cut" $data $settings $rate $fixed --steps "$continue" --seed "$((seed + 1000))" --out "$d/final" ;;
       learned-adaptive)
         stage "$d/learn.json" $shear learn "$model" $target $data $settings $learnsettings $learnrate $adaptive --steps "$learn" --seed "$seed" --out "$d/cut"
-        stage "$d/train.json" $shear train "$d/cut" ${data/--proportions $shares/--proportions-from $d/cut.run} $settings $rate $adaptive --steps "$continue" --seed "$seed" --out "$d/final" ;;
+        stage "$d/train.json" $shear train "$d/cut" ${data/--proportions $shares/--proportions-from $d/cut.run} $settings $rate $adaptive --steps "$continue" --seed "$((seed + 1000))" --out "$d/final" ;;
       random|magnitude|taylor)
         scorer=$route; [ "$route" != taylor ] || scorer=gate-taylor
         text=""; [ "$route" != taylor ] || text=${CALIBRATION:?set CALIBRATION to the text for Taylor, for example "--file train.jsonl --samples 64"}
@@ -51,6 +59,6 @@ for seed in $seeds; do
         [ -d "$d/cut" ] || $shear prune "$model" --scorer random $target --seed "$seed" --out "$d/cut" --quiet --json > "$d/prune.json"
         stage "$d/train.json" $shear train "$d/cut" $data $settings --from-scratch --lr "${SCRATCH_RATE:-${RATE:-3e-4}}" $fixed --steps "$equal" --seed "$seed" --out "$d/final" ;;
     esac
-    echo "$seed $route $(grep -o '"evaluation":{"step":[0-9]*,"loss":[0-9.]*' "$d/train.json" | grep -o '[0-9.]*$')"
+    echo "$seed $route $(report "$d/train.json")"
   done
 done

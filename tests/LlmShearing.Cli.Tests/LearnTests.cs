@@ -203,7 +203,7 @@ public sealed class LearnTests : IDisposable
         string recipe = _scratch.Write("recipe.json", $$"""{ "preset": "{{preset}}", "model": "M", "data": "D", "learn": { "seed": 7 } }""");
         JsonElement plan = Shear.Json("run", recipe, "--dry-run");
         Assert.Equal((hidden, learn, 7, "reference-loss"), (plan.GetProperty("learn").GetProperty("hidden").GetInt32(), plan.GetProperty("learn").GetProperty("steps").GetInt32(), plan.GetProperty("learn").GetProperty("seed").GetInt32(), plan.GetProperty("learn").GetProperty("sampler").GetString()));
-        Assert.Equal((after, 256), (plan.GetProperty("continue").GetProperty("steps").GetInt32(), plan.GetProperty("continue").GetProperty("batch-size").GetInt32()));
+        Assert.Equal((after, 256, 8), (plan.GetProperty("continue").GetProperty("steps").GetInt32(), plan.GetProperty("continue").GetProperty("batch-size").GetInt32(), plan.GetProperty("continue").GetProperty("seed").GetInt32()));
     }
 
     [Fact]
@@ -214,7 +214,8 @@ public sealed class LearnTests : IDisposable
               "learn": { "file": [ {{JsonSerializer.Serialize(Corpus())}} ], "length": 32, "steps": 2, "ramp": 1, "batch-size": 2, "micro-batch": 1, "accept-unconverged": true },
               "continue": { "file": [ {{JsonSerializer.Serialize(Corpus())}} ], "length": 32, "steps": 1, "batch-size": 2, "micro-batch": 1 } }
             """);
-        JsonElement learn = Shear.Json("run", recipe, "--dry-run").GetProperty("learn");
+        JsonElement plan = Shear.Json("run", recipe, "--dry-run"), learn = plan.GetProperty("learn");
+        Assert.Equal(1235, plan.GetProperty("continue").GetProperty("seed").GetInt32());
         Assert.Equal((100, 2), (learn.GetProperty("initial-lambda2").GetInt32(), learn.GetProperty("steps").GetInt32()));
         Shear.Json("run", recipe, "--out", _scratch["small"]);
         Assert.Equal(96, Hidden(_scratch["small"]));

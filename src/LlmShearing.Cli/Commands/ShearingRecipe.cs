@@ -48,6 +48,9 @@ internal sealed record ShearingRecipe(string Model, string? HeldOut, JsonObject 
 
         foreach ((string member, JsonNode? value) in target)
             learn.TryAdd(member, value?.DeepClone());
+        // Another order of the data than while masks were learned, whose first samples would come again.
+        int seed = learn["seed"] is JsonValue given && given.TryGetValue(out int s) ? s : TrainingOptions.DefaultSeed;
+        after.TryAdd("seed", seed == int.MaxValue ? 0 : seed + 1);
         return new ShearingRecipe(model, Text(recipe, "held-out", path), learn, after);
     }
 

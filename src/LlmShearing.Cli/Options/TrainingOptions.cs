@@ -5,6 +5,9 @@ namespace LlmShearing.Cli;
 
 internal sealed class TrainingOptions
 {
+    /// <summary>Seed where none is given.</summary>
+    public const int DefaultSeed = 1234;
+
     private readonly string _rate;
     private readonly string _schedule;
 
@@ -52,7 +55,7 @@ internal sealed class TrainingOptions
 
     public Option<bool> NoRecompute { get; } = Opt.Flag("--no-recompute", "Keep all activations for the backward pass: about a quarter faster, much more memory.");
 
-    public Option<int?> Seed { get; } = Opt.Int("--seed", "S", "Seed of the order of the data and of all other randomness.", 0, 1234);
+    public Option<int?> Seed { get; } = Opt.Int("--seed", "S", "Seed of the order of the data and of all other randomness.", 0, DefaultSeed);
 
     public Option<string?> Compute { get; } = Opt.Choice("--compute", "Type to compute in. Below float32 the optimizer keeps float32 weights. [default: float32]", DtypeNames.All);
 

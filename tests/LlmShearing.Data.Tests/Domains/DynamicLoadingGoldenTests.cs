@@ -161,45 +161,15 @@ public class DynamicLoadingGoldenTests
 
     private static T[] Numbers<T>(JsonNode? node) => [.. node!.AsArray().Select(v => v!.GetValue<T>())];
 
-    // MT19937 as numpy.random.seed and numpy.random.random_sample use it.
-    private sealed class NumpyRandom
+    // numpy.random.seed and numpy.random.random_sample.
+    private sealed class NumpyRandom(uint seed)
     {
-        private readonly uint[] _state = new uint[624];
-        private int _next = 624;
-
-        public NumpyRandom(uint seed)
-        {
-            _state[0] = seed;
-            for (uint i = 1; i < 624; i++)
-                _state[i] = (1812433253 * (_state[i - 1] ^ (_state[i - 1] >> 30))) + i;
-        }
+        private readonly MersenneTwister _twister = new(seed);
 
         public double NextDouble()
         {
-            uint high = Next() >> 5, low = Next() >> 6;
+            uint high = _twister.Next() >> 5, low = _twister.Next() >> 6;
             return ((high * 67108864.0) + low) / 9007199254740992.0;
-        }
-
-        private uint Next()
-        {
-            if (_next == 624)
-                Twist();
-            uint y = _state[_next++];
-            y ^= y >> 11;
-            y ^= (y << 7) & 0x9d2c5680;
-            y ^= (y << 15) & 0xefc60000;
-            return y ^ (y >> 18);
-        }
-
-        private void Twist()
-        {
-            for (int i = 0; i < 624; i++)
-            {
-                uint y = (_state[i] & 0x80000000) | (_state[(i + 1) % 624] & 0x7fffffff);
-                _state[i] = _state[(i + 397) % 624] ^ (y >> 1) ^ ((y & 1) == 0 ? 0 : 0x9908b0df);
-            }
-
-            _next = 0;
         }
     }
 }
