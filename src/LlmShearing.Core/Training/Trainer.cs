@@ -38,7 +38,7 @@ public sealed class Trainer
     /// <param name="progress">Receives every step and evaluation batch; may be null.</param>
     /// <param name="cancellationToken">The step at work is finished and a checkpoint written; the result says Interrupted.</param>
     /// <returns>Why it stopped, losses, counts.</returns>
-    /// <exception cref="TrainingException">An option is out of range; the folder is in use or belongs to another configuration; a loss is not finite; a checkpoint
+    /// <exception cref="TrainingException">An option is out of range; a parameter of the objective has another's name; the folder is in use or belongs to another configuration; a loss is not finite; a checkpoint
     /// cannot be written or none can be read.</exception>
     /// <exception cref="TokenDataException">The data are damaged or do not fit the model.</exception>
     public TrainingResult Run(
@@ -65,6 +65,8 @@ public sealed class Trainer
             .. ParameterGroup.Split(objective?.Parameters ?? [], options.Optimizer).Select(g => g with { Name = TrainableWeights.ObjectivePrefix + g.Name }),
         ];
         _ = TrainableWeights.Of(groups);
+        if (objective?.Parameters.FirstOrDefault(p => !p.Name.StartsWith(TrainableWeights.ObjectivePrefix, StringComparison.Ordinal)) is { } misnamed)
+            throw new TrainingException($"The objective's parameter '{misnamed.Name}' must have a name that begins with '{TrainableWeights.ObjectivePrefix}': checkpoints tell it from the weights by that.");
         using RunFolder folder = RunFolder.Open(runFolder);
         using var optimizer = new AdamW(groups);
         using var meters = new TrainingMeters(_meters);

@@ -125,6 +125,13 @@ public class StateMapTests
     }
 
     [Fact]
+    public void Run_ObjectiveWithAWeightsName_IsRefused()
+    {
+        using var bench = new RunBench { Objective = () => new Misnamed() };
+        Assert.Contains("begins with 'objective.'", Assert.Throws<TrainingException>(() => bench.Start()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Create_MapThatDoesNotFit_IsRefusedByName()
     {
         using LlamaModel teacher = TinyLlama.Create(), student = TinyLlama.Create(TinyLlama.Config(hidden: 12));
@@ -138,5 +145,12 @@ public class StateMapTests
         Assert.Throws<ArgumentException>(() => new StateMap(0));
         Assert.Throws<ArgumentException>(() => new StateMap(16, IndexSet.Of([3, 16])));
         Assert.Throws<ArgumentException>(() => new StateMap(16, IndexSet.Empty));
+    }
+
+    private sealed class Misnamed : ITrainingObjective
+    {
+        public IReadOnlyList<TrainableParameter> Parameters { get; } = [new("state_map.weight", new TorchSharp.Modules.Parameter(zeros(2)))];
+
+        public IMicroBatchObjective Begin(TrainingBatch batch, Tensor ids, Tensor scored) => throw new NotSupportedException();
     }
 }
