@@ -216,7 +216,7 @@ public sealed class LearnTests : IDisposable
             """);
         JsonElement plan = Shear.Json("run", recipe, "--dry-run"), learn = plan.GetProperty("learn");
         Assert.Equal(1235, plan.GetProperty("continue").GetProperty("seed").GetInt32());
-        Assert.Equal((100, 2), (learn.GetProperty("initial-lambda2").GetInt32(), learn.GetProperty("steps").GetInt32()));
+        Assert.Equal((1000, 2), (learn.GetProperty("initial-lambda2").GetInt32(), learn.GetProperty("steps").GetInt32()));
         Shear.Json("run", recipe, "--out", _scratch["small"]);
         Assert.Equal(96, Hidden(_scratch["small"]));
     }

@@ -19,10 +19,6 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
     private static readonly (PruningAxes Axis, double Ratio)[] Removed =
         [(PruningAxes.Hidden, 0.125), (PruningAxes.KeyValueGroups, 0.5), (PruningAxes.Intermediate, 0.273), (PruningAxes.Layers, 0.17)];
 
-    // Settings of mask learning beyond those of training. In runs as short as this one the sparsity must follow its ramp from the first step, and the multipliers must not overshoot.
-    private static JsonObject MaskSettings(int steps) =>
-        new() { ["ramp"] = steps / 2, ["mask-lr"] = 0.5, ["multiplier-lr"] = 0.1, ["initial-lambda2"] = 100, ["harden"] = true, ["accept-unconverged"] = true };
-
     // Settings of all training here.
     private static JsonObject Training(string file, int steps) =>
         new() { ["file"] = file, ["length"] = 128, ["steps"] = steps, ["batch-size"] = 16, ["micro-batch"] = 16, ["lr"] = 1e-3, ["no-recompute"] = true };
@@ -43,9 +39,10 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
 
         string learned = Path.Combine(folder, "learned"), work = learned + ".run", recipe = WriteJson(folder, "recipe.json", new JsonObject
         {
+            ["preset"] = "small",
             ["model"] = model,
             ["target"] = Sizes(target),
-            ["learn"] = Merged(Training(training, learning), MaskSettings(learning)),
+            ["learn"] = Merged(Training(training, learning), new JsonObject { ["ramp"] = learning / 2, ["micro-batch"] = 4, ["accept-unconverged"] = true }),
             ["continue"] = Training(training, steps),
         });
         Clear(work);   // the demo starts anew; a user's run would go on
