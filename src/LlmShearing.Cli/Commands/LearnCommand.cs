@@ -15,9 +15,9 @@ internal sealed class LearnCommand : TrainingCommand
             new TrainingOptions(rate: "1e-4", schedule: "cosine", warmup: 320, batch: 32, beta2: 0.95),
             "learn",
             "Learns which units to keep while the weights are trained, and cuts to exactly the target shape (LLM-Shearing). Can be stopped or killed and goes on with the same command.",
-            "shear learn MODEL --hidden 448 --heads 6 --intermediate 1152 --layers 26 --data tokens/train --held-out tokens/held-out --steps 300 --out SMALLER",
-            "shear learn MODEL --total-sparsity 0.5 --data tokens/train --steps 300 --out SMALLER",
-            "shear learn MODEL --total-sparsity 0.5 --data tokens/train --teacher MODEL --state-weight 1 --steps 300 --out SMALLER",
+            "shear learn MODEL --hidden 448 --heads 6 --intermediate 1152 --layers 26 --data tokens/train --held-out tokens/held-out --steps 3200 --out SMALLER",
+            "shear learn MODEL --total-sparsity 0.5 --data tokens/train --steps 3200 --out SMALLER",
+            "shear learn MODEL --total-sparsity 0.5 --data tokens/train --teacher MODEL --state-weight 1 --steps 3200 --out SMALLER",
             "shear train SMALLER --data tokens/train --steps 1000 --out RECOVERED") => AddTrainingOptions([.. _masks.All, .. _distillation.All]);
 
     protected override void Check(Invocation run)
