@@ -39,7 +39,7 @@ public sealed class DemoTests : IDisposable
     {
         string[] command = ["demo", Shear.Demo, "--learned", "--out", _scratch["demo"], "--text-folder", LlmShearing.Testing.Goldens.RepositoryRoot, "--steps", "2"];
         JsonElement result = Shear.Json(command);
-        Assert.Equal("""{"hidden":96,"heads":2,"intermediate":224,"layers":10}""", result.GetProperty("target").GetRawText());
+        Assert.Equal("""{"hidden":112,"heads":2,"intermediate":256,"layers":10}""", result.GetProperty("target").GetRawText());
         Assert.Equal(["hidden", "key-value-groups", "intermediate", "layers"], result.GetProperty("masks").GetProperty("sparsity").EnumerateObject().Select(m => m.Name));
         double dense = result.GetProperty("perplexity_dense").GetDouble();
         foreach (JsonProperty route in result.GetProperty("routes").EnumerateObject())
@@ -57,7 +57,7 @@ public sealed class DemoTests : IDisposable
         // Again: it starts anew, with the same numbers.
         ShearResult again = Shear.Run([.. command, "--quiet"]);
         Assert.Equal(("", 0), (again.Error, again.Code));
-        Assert.Contains("1,028,064, 37% of those outside the embedding", again.Out, StringComparison.Ordinal);
+        Assert.Contains("1,306,928, 48% of those outside the embedding", again.Out, StringComparison.Ordinal);
         Assert.Contains(Numbers.Significant(result.GetProperty("routes").GetProperty("learned masks").GetProperty("perplexity_trained").GetDouble()), again.Out, StringComparison.Ordinal);
     }
 }
