@@ -5,6 +5,8 @@ using static TorchSharp.torch;
 
 namespace TorchSharpTests;
 
+// Beside the lifetime tests, not in parallel with any other: it counts tensors.
+[Collection(nameof(LifetimeTests))]
 public class FunctionTests
 {
     [Fact]
@@ -77,14 +79,14 @@ public class FunctionTests
     [Fact]
     public void Apply_ManyTimes_LeavesNothingBehind()
     {
+        // What earlier tests dropped without disposing it would otherwise be finalised, and leave the count, at any moment.
+        Collect();
         WeakReference[] contexts = [.. Enumerable.Range(0, 20).Select(i => Once(i % 2 == 0))];
         long before = Tensor.TotalCount;
         for (int i = 0; i < 20; i++)
             Once(i % 2 == 0);
         Assert.Equal(before, Tensor.TotalCount);
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        GC.Collect();
+        Collect();
         Assert.All(contexts, c => Assert.False(c.IsAlive));
 
         [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
@@ -101,6 +103,13 @@ public class FunctionTests
             }
 
             return new WeakReference(witness);
+        }
+
+        static void Collect()
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            GC.Collect();
         }
     }
 
