@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Decides where TorchSharp comes from, and prepares it. Quick when everything is in place already.
 #
-#   package  the package feed has TorchSharp: nothing to build.
-#   system   it has not: libtorch is installed where needed, and the bridge of native/ is built with CMake.
+#   package  the package feed has TorchSharp, and this system can load it: nothing to build.
+#   system   one of the two is not so: libtorch is installed where needed, and the bridge of native/ is built with CMake.
 #
 # TORCHSHARP_SUPPLIER=package|system overrides the detection. The decision is kept in artifacts/supplier.props.
 set -euo pipefail
@@ -31,8 +31,9 @@ remember() {
 }
 
 # Does a restore of the package succeed? The probe lies under artifacts/, so that the repository's nuget.config applies.
+probe=$root/artifacts/probe
 feed_has_package() {
-  local probe=$root/artifacts/probe range
+  local range
   range=$(sed -n 's:.*<TorchSharpPackageRange>\(.*\)</TorchSharpPackageRange>.*:\1:p' "$root/eng/TorchSharp.props")
   rm -rf "$probe"
   mkdir -p "$probe"
@@ -44,10 +45,26 @@ feed_has_package() {
 </Project>
 EOF
   say "asking the package feed for TorchSharp"
-  local found=0
-  dotnet restore "$probe/probe.csproj" > "$probe/restore.log" 2>&1 || found=$?
-  [ $found -eq 0 ] && rm -rf "$probe"
-  return $found
+  dotnet restore "$probe/probe.csproj" > "$probe/restore.log" 2>&1
+}
+
+# Can this system load what feed_has_package restored? TorchSharp 0.107 wants the libstdc++ of GCC 13, which Debian 12 and Ubuntu 22.04 lack,
+# and has nothing for some processors. Only the versions of system libraries are looked at: libtorch itself is another, large package.
+system_loads_package() {
+  [ "$(uname -s)" = Linux ] || return 0
+  local assets=$probe/obj/project.assets.json folder package rid library wanted
+  folder=$(sed -n '/"packageFolders"/{n;s:.*"\(.*\)".*:\1:p;q}' "$assets")
+  package=$(sed -n 's:.*"path"\: "\(torchsharp/[^"]*\)".*:\1:p' "$assets" | head -n 1)
+  case $(uname -m) in x86_64) rid=linux-x64 ;; aarch64) rid=linux-arm64 ;; *) rid=linux-$(uname -m) ;; esac
+  library=${folder%/}/$package/runtimes/$rid/native/libLibTorchSharp.so
+  if [ ! -f "$library" ]; then
+    say "the package has no native library for $rid"
+    return 1
+  fi
+  wanted=$(LC_ALL=C ldd "$library" 2>&1 | sed -n "s/.*version .\([A-Z]*_[0-9.]*\). not found.*/\1/p" | sort -u | tr '\n' ' ')
+  [ -z "$wanted" ] && return
+  say "the package is there (${package}), but this system's libraries are too old for it: it needs ${wanted% }"
+  return 1
 }
 
 have_libtorch() {
@@ -87,7 +104,8 @@ build_bridge() {
 
 supplier=${TORCHSHARP_SUPPLIER:-$(remembered)}
 if [ -z "$supplier" ]; then
-  if feed_has_package; then supplier=package; else supplier=system; fi
+  if feed_has_package && system_loads_package; then supplier=package; else supplier=system; fi
+  rm -rf "$probe"
 fi
 
 case $supplier in
