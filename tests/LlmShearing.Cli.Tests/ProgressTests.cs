@@ -28,6 +28,19 @@ public sealed class ProgressTests
     }
 
     [Fact]
+    public void Report_SameStageAnew_RateCountsFromItsOwnBeginning()
+    {
+        using ProgressPrinter printer = Create(terminal: false);
+        printer.Report(new("work", 1, 10));
+        _clock.Now += TimeSpan.FromSeconds(90);
+        printer.Report(new("work", 10, 10));
+        printer.Report(new("work", 1, 10));
+        _clock.Now += TimeSpan.FromSeconds(8);
+        printer.Report(new("work", 5, 10));
+        Assert.EndsWith("\nwork: 5/10 steps, 0.5 steps/s, 10 s left\n", _error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Clear_Terminal_TakesTheLineAway()
     {
         using ProgressPrinter printer = Create(terminal: true);

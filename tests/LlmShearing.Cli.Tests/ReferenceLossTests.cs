@@ -29,6 +29,13 @@ public sealed class ReferenceLossTests : IDisposable
     private string[] Adaptive(string output, params string[] more) => Train(
         output, ["--held-out", Rows(), "--held-out-rows", "3", "--sampler", "reference-loss", "--reference-losses", Reference("""{ "a": 4, "b": 3 }"""), "--eval-every", "2", .. more]);
 
+    private sealed class Reports : IProgress<ShearingProgress>
+    {
+        public List<ShearingProgress> Seen { get; } = [];
+
+        public void Report(ShearingProgress value) => Seen.Add(value);
+    }
+
     private string Reference(string json) => _scratch.Write("reference.json", json);
 
     [Fact]
@@ -50,6 +57,22 @@ public sealed class ReferenceLossTests : IDisposable
         Shear.Json(Train("out", "--held-out", Rows(), "--held-out-rows", "3", "--sampler", "reference-loss", "--reference-losses", file, "--proportions", "a=0.25,b=0.75"));
         JsonElement first = JsonDocument.Parse(File.ReadLines(Path.Combine(_scratch["out.run"], "log.jsonl")).First()).RootElement;
         Assert.Equal((0.25 * 0.9999) + (1e-4 / 2), first.GetProperty("proportions").GetProperty("a").GetDouble(), 1e-6);
+    }
+
+    [Fact]
+    public async Task Eval_Domains_ProgressCountsTheTokensOfAllOfThem()
+    {
+        var reports = new Reports();
+        var surroundings = new Surroundings { Out = TextWriter.Null, Error = TextWriter.Null, OuterProgress = reports };
+
+        int code = await ShearCommandLine.RunAsync(["eval", Shear.Demo, "--data", Rows(), "--rows", "3"], surroundings, CancellationToken.None);
+
+        ShearingProgress[] evaluation = [.. reports.Seen.Where(r => r.Stage == "perplexity")];
+        Assert.Equal(0, code);
+        Assert.Equal(["a", "b"], evaluation.Select(r => r.Detail).Distinct());
+        Assert.Equal(evaluation.Select(r => r.Completed).Order(), evaluation.Select(r => r.Completed));
+        Assert.All(evaluation, r => Assert.Equal(2 * 3 * 32, r.Total));
+        Assert.Equal((2 * 3 * 32, "tokens"), (evaluation[^1].Completed, evaluation[^1].Unit));
     }
 
     // LLaMA-2's losses by domain and the targets published for 2.7B.

@@ -18,6 +18,7 @@ internal sealed class ProgressPrinter : IProgress<ShearingProgress>, IDisposable
     private string? _stage;
     private long _stageStart;
     private long _firstCompleted;
+    private long _lastCompleted;
     private long _lastPrint;
     private int _drawn;
 
@@ -36,8 +37,9 @@ internal sealed class ProgressPrinter : IProgress<ShearingProgress>, IDisposable
         lock (_gate)
         {
             long now = _time.GetTimestamp();
-            if (value.Stage != _stage)
+            if (value.Stage != _stage || value.Completed < _lastCompleted)   // another stage, or the same one anew
                 (_stage, _stageStart, _firstCompleted) = (value.Stage, now, value.Completed);
+            _lastCompleted = value.Completed;
             if (_time.GetElapsedTime(_lastPrint, now) < (_redraw ? TerminalInterval : PlainInterval))
                 return;
             _lastPrint = now;
