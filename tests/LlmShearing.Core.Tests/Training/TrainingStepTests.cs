@@ -196,8 +196,13 @@ public sealed class TrainingStepTests
             Assert.True(gradient.dtype == ScalarType.Float32, name);
         }
 
-        // The weight of one eighth is exact in 16 bits.
-        PlainStep.AssertEqual(sums, PlainStep.Take(model), 1e-6, "sum of eight");
+        // The weight of one eighth is exact in 16 bits, so a sum in float32 is the same. Matrix products whose last bit depends on where their operands lie in memory (libtorch 2.10 on
+        // some processors) may round a contribution to 16 bits the other way now and then; a sum in 16 bits would round half of the elements otherwise.
+        Dictionary<string, float[]> actual = PlainStep.Take(model);
+        PlainStep.AssertEqual(sums, actual, 1.0 / 256, "sum of eight");
+        (float Expected, float Actual, float Largest)[] elements = [.. sums.SelectMany(s => s.Value.Zip(actual[s.Key], (e, a) => (e, a, s.Value.Max(Math.Abs))))];
+        int others = elements.Count(e => !(Math.Abs(e.Expected - e.Actual) <= 1e-6 * e.Largest));
+        Assert.True(others <= elements.Length / 1000, $"{others} of {elements.Length} elements are rounded otherwise");
     }
 
     [Fact]
