@@ -3,16 +3,21 @@ using static TorchSharp.torch;
 
 namespace LlmShearing.Masks;
 
-/// <summary>Factors of kept units as float32 tensors in the dispose scope that is current when they are asked for.</summary>
+/// <summary>Factors of kept units as tensors in the dispose scope that is current when they are asked for.</summary>
 internal sealed class FoldFactors
 {
     private readonly UnitValues _units;
     private readonly PruningPlan _plan;
+    private readonly ScalarType _dtype;
     private readonly Device _device;
 
-    public FoldFactors(MaskValues values, PruningPlan plan, Device device)
+    /// <param name="values">Masks.</param>
+    /// <param name="plan">What stays.</param>
+    /// <param name="dtype">Type of the factors: float32 or float64.</param>
+    /// <param name="device">Device of the factors.</param>
+    public FoldFactors(MaskValues values, PruningPlan plan, ScalarType dtype, Device device)
     {
-        (_units, _plan, _device) = (new UnitValues(values), plan, device);
+        (_units, _plan, _dtype, _device) = (new UnitValues(values), plan, dtype, device);
         Hidden = Factor(plan.Hidden.Indices.Select(_units.Hidden));
     }
 
@@ -55,11 +60,11 @@ internal sealed class FoldFactors
 
     private (int Index, LayerShape Shape) Source(int layer) => (_plan.Layers[layer].SourceIndex, _plan.Source.Layers[_plan.Layers[layer].SourceIndex]);
 
-    private Tensor? Channels(IEnumerable<float> heads) => Factor(heads.SelectMany(value => Enumerable.Repeat(value, _plan.Source.HeadDim)));
+    private Tensor? Channels(IEnumerable<double> heads) => Factor(heads.SelectMany(value => Enumerable.Repeat(value, _plan.Source.HeadDim)));
 
-    private Tensor? Factor(IEnumerable<float> values)
+    private Tensor? Factor(IEnumerable<double> values)
     {
-        float[] factors = [.. values];
-        return factors.All(f => f == 1) ? null : tensor(factors, device: _device);
+        double[] factors = [.. values];
+        return factors.All(f => f == 1) ? null : tensor(factors, dtype: _dtype, device: _device);
     }
 }

@@ -47,7 +47,7 @@ public static class MaskFold
         };
     }
 
-    /// <summary>Cuts a model and multiplies what stays. Products are taken in float32 and rounded once to the model's type.</summary>
+    /// <summary>Cuts a model and multiplies what stays. Products are taken in float32 (float64 for a float64 model) and rounded once to the model's type.</summary>
     /// <param name="model">The model that the masks belong to; unchanged.</param>
     /// <param name="values">Masks.</param>
     /// <param name="options">Which masked model to reproduce; null = defaults.</param>
@@ -71,7 +71,7 @@ public static class MaskFold
         {
             using var noGrad = no_grad();
             using var scope = NewDisposeScope();
-            var factors = new FoldFactors(values, plan, model.Device);
+            var factors = new FoldFactors(values, plan, Precise(model.Dtype), model.Device);
             FoldEnds(result, factors.Hidden, options);
             for (int layer = 0; layer < plan.Layers.Length; layer++)
             {
@@ -133,7 +133,7 @@ public static class MaskFold
         if (factors.All(f => f is null))
             return;
         using var scope = NewDisposeScope();
-        bool wide = weight.dtype == ScalarType.Float32;
+        bool wide = weight.dtype == Precise(weight.dtype);
         Tensor product = wide ? weight : weight.to(ScalarType.Float32);
         foreach (Tensor? factor in factors)
             if (factor is not null)
@@ -141,6 +141,8 @@ public static class MaskFold
         if (!wide)
             weight.copy_(product);
     }
+
+    private static ScalarType Precise(ScalarType dtype) => dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
     private static IndexSet Kept(int size, Func<int, bool> stays, bool atLeastOne)
     {

@@ -21,21 +21,21 @@ internal sealed class UnitValues
 
     public bool KeepsMlp(int layer) => Value(PruningAxes.Mlp, layer) != 0 && Value(PruningAxes.Layers, layer) != 0;
 
-    public float Hidden(int channel) => Value(PruningAxes.Hidden, channel);
+    public double Hidden(int channel) => Value(PruningAxes.Hidden, channel);
 
-    public float Query(int layer, int head) => Value(PruningAxes.QueryHeads, _queryStart[layer] + head);
+    public double Query(int layer, int head) => Value(PruningAxes.QueryHeads, _queryStart[layer] + head);
 
-    public float Group(int layer, int head) => Value(PruningAxes.KeyValueGroups, _groupStart[layer] + head);
+    public double Group(int layer, int head) => Value(PruningAxes.KeyValueGroups, _groupStart[layer] + head);
 
-    public float GroupOfQuery(int layer, int queryHead) => Group(layer, _owner[layer][queryHead]);
+    public double GroupOfQuery(int layer, int queryHead) => Group(layer, _owner[layer][queryHead]);
 
-    public float Intermediate(int layer, int channel) => Value(PruningAxes.Intermediate, _intermediateStart[layer] + channel);
+    public double Intermediate(int layer, int channel) => Value(PruningAxes.Intermediate, _intermediateStart[layer] + channel);
 
-    public float Attention(int layer) => Value(PruningAxes.Attention, layer) * Value(PruningAxes.Layers, layer);
+    public double Attention(int layer) => Value(PruningAxes.Attention, layer) * Value(PruningAxes.Layers, layer);
 
-    public float Mlp(int layer) => Value(PruningAxes.Mlp, layer) * Value(PruningAxes.Layers, layer);
+    public double Mlp(int layer) => Value(PruningAxes.Mlp, layer) * Value(PruningAxes.Layers, layer);
 
-    private float Value(PruningAxes axis, int index) => _values[axis] is { } entries ? entries.Span[index] : 1;
+    private double Value(PruningAxes axis, int index) => _values[axis] is { } entries ? entries.Span[index] : 1;
 
     private int[] Starts(Func<LayerShape, int> size)
     {

@@ -17,7 +17,7 @@ internal sealed class HiddenGate
             throw new ArgumentException("The hidden gate is zero in every channel. At least one residual channel must stay.");
     }
 
-    /// <summary>Multipliers [H], float32.</summary>
+    /// <summary>Multipliers [H], float32 or float64.</summary>
     public Tensor Value { get; }
 
     /// <summary>1 where the multiplier is not zero [H].</summary>

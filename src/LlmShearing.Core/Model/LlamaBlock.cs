@@ -164,8 +164,8 @@ public sealed class LlamaAttention : nn.Module
         Tensor? mask = pass.Mask(_window, out bool causal);
         Tensor context = nn.functional.scaled_dot_product_attention(q, Expand(k), Expand(v), mask, 0, causal);   // [B, Nq, T, hd]
         Tensor joined = context.transpose(1, 2).reshape(b, t, -1);                                   // [B, T, Nq * hd]
-        Tensor? heads = pass.Gates?.HeadGate(_layer)?.repeat_interleave(_headDim);                   // [Nq * hd]
-        return o_proj.Gated(joined, heads, OutputGate(pass.Gates?.AttentionGate(_layer), pass.Hidden)).MoveToOuterDisposeScope();
+        Tensor? heads = pass.Gates?.HeadGate(_layer, pass.GateDtype)?.repeat_interleave(_headDim);                   // [Nq * hd]
+        return o_proj.Gated(joined, heads, OutputGate(pass.Gates?.AttentionGate(_layer, pass.GateDtype), pass.Hidden)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Sub-block gate [1] times hidden gate [H], or null.</summary>
@@ -229,6 +229,6 @@ public sealed class LlamaMlp : nn.Module
         else
             u.mul_(up);
         Tensor? gate = pass.Gates?.Intermediate?[layer];                                             // [I]
-        return down_proj.Gated(u, gate, LlamaAttention.OutputGate(pass.Gates?.MlpGate(layer), pass.Hidden)).MoveToOuterDisposeScope();
+        return down_proj.Gated(u, gate, LlamaAttention.OutputGate(pass.Gates?.MlpGate(layer, pass.GateDtype), pass.Hidden)).MoveToOuterDisposeScope();
     }
 }

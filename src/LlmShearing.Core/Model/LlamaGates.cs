@@ -122,27 +122,27 @@ public sealed partial class LlamaGates : IDisposable
     }
 
     /// <summary>The hidden gate prepared for the norms, or null; made inside the caller's dispose scope.</summary>
-    internal HiddenGate? HiddenGate() => Hidden is null ? null : new HiddenGate(Hidden, GateEmbedding);
+    internal HiddenGate? HiddenGate(ScalarType dtype) => Hidden is null ? null : new HiddenGate(Hidden.to(dtype), GateEmbedding);
 
     /// <summary>Head gate of a layer [Nq], groups expanded to their query heads; null = all ones.</summary>
-    internal Tensor? HeadGate(int layer)
+    internal Tensor? HeadGate(int layer, ScalarType dtype)
     {
-        Tensor? gate = QueryHeads?[layer];
+        Tensor? gate = QueryHeads?[layer].to(dtype);
         if (KeyValueGroups is null)
             return gate;
         long[] map = [.. _shape.Layers[layer].KeyValueHeadOfQueryHead().Select(i => (long)i)];
-        Tensor groups = KeyValueGroups[layer].index_select(0, tensor(map, device: KeyValueGroups[layer].device));
+        Tensor groups = KeyValueGroups[layer].to(dtype).index_select(0, tensor(map, device: KeyValueGroups[layer].device));
         return gate is null ? groups : gate * groups;
     }
 
-    internal Tensor? AttentionGate(int layer) => SubBlock(Attention, layer);
+    internal Tensor? AttentionGate(int layer, ScalarType dtype) => SubBlock(Attention, layer, dtype);
 
-    internal Tensor? MlpGate(int layer) => SubBlock(Mlp, layer);
+    internal Tensor? MlpGate(int layer, ScalarType dtype) => SubBlock(Mlp, layer, dtype);
 
     // [1]: sub-block gate times block gate.
-    private Tensor? SubBlock(Tensor? gates, int layer)
+    private Tensor? SubBlock(Tensor? gates, int layer, ScalarType dtype)
     {
-        Tensor? own = gates?.narrow(0, layer, 1), block = Layers?.narrow(0, layer, 1);
+        Tensor? own = gates?.narrow(0, layer, 1).to(dtype), block = Layers?.narrow(0, layer, 1).to(dtype);
         return own is null ? block : block is null ? own : own * block;
     }
 }

@@ -21,7 +21,8 @@ public sealed class LlamaPass
             ? arange(past, past + length, dtype: ScalarType.Int64, device: device)
             : tensor(_positions, batch, length, device: device);
         (Cos, Sin) = RotaryEmbedding.Tables(inverse, positions, dtype);
-        Hidden = options.Gates?.HiddenGate();
+        GateDtype = Precise(dtype);
+        Hidden = options.Gates?.HiddenGate(GateDtype);
         for (int i = 0; i < config.Shape.Layers.Length; i++)
             _ = Mask(config.SlidingWindow(i), out _);   // made here, so that all blocks share them in the scope of the pass
     }
@@ -38,9 +39,15 @@ public sealed class LlamaPass
 
     internal HiddenGate? Hidden { get; }
 
+    /// <summary>Type in which gates are multiplied with each other.</summary>
+    internal ScalarType GateDtype { get; }
+
     internal LlamaGates? Gates => _options.Gates;
 
     internal KeyValueCache? Cache => _options.Cache;
+
+    /// <summary>Type of norms and products of gates: float32 for activations of up to 32 bits, float64 for float64.</summary>
+    internal static ScalarType Precise(ScalarType activations) => activations == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
     /// <summary>Begins a pass; checks the options against each other.</summary>
     /// <param name="config">Configuration of the model.</param>

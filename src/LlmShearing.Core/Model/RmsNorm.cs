@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace LlmShearing;
 
-/// <summary>y = x / sqrt(mean(x²) + eps) * weight, computed in float32, cast back before the weight is applied.</summary>
+/// <summary>y = x / sqrt(mean(x²) + eps) * weight, computed in float32 (float64 in a float64 model), cast back before the weight is applied.</summary>
 public sealed class RmsNorm : nn.Module<Tensor, Tensor>
 {
     /// <summary>Weight [H].</summary>
@@ -39,7 +39,7 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
     /// <returns>[..., H], already multiplied by the gate.</returns>
     internal Tensor Gated(Tensor input, HiddenGate? gate)
     {
-        Tensor x = input.to(ScalarType.Float32);                                              // [..., H]
+        Tensor x = input.to(LlamaPass.Precise(input.dtype));                                  // [..., H]
         Tensor meanSquare = gate is null
             ? MeanSquare(x, x.shape[^1])
             : gate.InputIsMasked ? MeanSquare(x, gate.KeptCount) : MeanSquare(x * gate.Keep, gate.KeptCount);

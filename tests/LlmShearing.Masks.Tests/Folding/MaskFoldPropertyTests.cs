@@ -36,6 +36,20 @@ public class MaskFoldPropertyTests
             Check(q, kv, tied, biases, seed, shape => TinyMasks.Random(shape, seed % 2 == 0 ? SubBlocks : Blocks, seed));
     }
 
+    // T7: in float64 nothing but the arithmetic of the fold itself is compared.
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Apply_Float64_EqualsTheMaskedModelToTheLastDigits(int q, int kv, bool tied, string biases)
+    {
+        for (int seed = 0; seed < 4; seed++)
+        {
+            using LlamaModel model = TinyLlama.Create(TinyMasks.Config(q, kv, tied, biases), seed, ScalarType.Float64);
+            MaskValues masks = TinyMasks.Random(model.Config.Shape, seed % 2 == 0 ? SubBlocks : TinyMasks.All, seed);
+            using LlamaModel cut = MaskFold.Apply(model, masks);
+            TinyMasks.AssertSameInFloat64(model, masks, cut, 1e-10);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(KindsAndAxes))]
     public void Apply_OneFamilyAlone_EqualsTheMaskedModel(int q, int kv, bool tied, string biases, PruningAxes axis)

@@ -76,6 +76,18 @@ internal static class TinyMasks
         return state;
     }
 
+    /// <summary>As <see cref="AssertSame"/>, for models in float64.</summary>
+    public static void AssertSameInFloat64(LlamaModel masked, MaskValues masks, LlamaModel cut, double tolerance)
+    {
+        using LlamaGates gates = masks.ToGates();
+        foreach (int length in new[] { 7, 40 })
+        {
+            (double[] expected, double[] losses) = Run(masked, length, gates, ScalarType.Float64, t => t.data<double>().ToArray());
+            (double[] actual, double[] cutLosses) = Run(cut, length, null, ScalarType.Float64, t => t.data<double>().ToArray());
+            Assert.All(expected.Concat(losses).Zip(actual.Concat(cutLosses)), p => Assert.True(Math.Abs(p.First - p.Second) <= tolerance, $"{p.Second:r}, expected {p.First:r}"));
+        }
+    }
+
     /// <summary>Few tokens gate the activations, many the weights: both ways must agree with the cut model.</summary>
     public static void AssertSame(LlamaModel masked, MaskValues masks, LlamaModel cut, bool gateEmbedding = true, double tolerance = 1e-5)
     {
@@ -90,13 +102,15 @@ internal static class TinyMasks
     }
 
     /// <summary>Logits [1, T, V] and token losses [T - 1].</summary>
-    public static (float[] Logits, float[] Losses) Run(LlamaModel model, int length, LlamaGates? gates)
+    public static (float[] Logits, float[] Losses) Run(LlamaModel model, int length, LlamaGates? gates) => Run(model, length, gates, ScalarType.Float32, MaskedModelCase.Numbers);
+
+    private static (T[] Logits, T[] Losses) Run<T>(LlamaModel model, int length, LlamaGates? gates, ScalarType dtype, Func<Tensor, T[]> numbers)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         long[] ids = [.. Enumerable.Range(0, length).Select(i => (long)((i * 31) + 7) % 50)];
-        Tensor logits = model.forward(tensor(ids, 1, length), new ForwardOptions { Gates = gates }).to(ScalarType.Float32);
+        Tensor logits = model.forward(tensor(ids, 1, length), new ForwardOptions { Gates = gates }).to(dtype);
         Tensor losses = nn.functional.cross_entropy(logits.narrow(1, 0, length - 1).reshape(length - 1, -1), tensor(ids[1..]), reduction: nn.Reduction.None);
-        return (MaskedModelCase.Numbers(logits), MaskedModelCase.Numbers(losses));
+        return (numbers(logits), numbers(losses));
     }
 }
