@@ -52,6 +52,23 @@ public sealed class LearnTests : IDisposable
         Assert.Equal(File.ReadAllBytes(Path.Combine(_scratch["out"], "model.safetensors")), File.ReadAllBytes(Path.Combine(_scratch["again"], "model.safetensors")));
     }
 
+    [Theory]
+    [InlineData(false, "evaluation")]
+    [InlineData(true, "step")]
+    public void Learn_WithHeldOutRows_EvaluatesFirstUnlessAsTheOriginal(bool reference, string kind)
+    {
+        _ = Recipe("{ }");
+        string[] command =
+        [
+            "learn", Shear.Demo, .. Target, "--data", _scratch["rows"], "--held-out", _scratch["rows"], "--held-out-rows", "3", "--batch-size", "4",
+            "--steps", "2", "--ramp", "1", "--eval-every", "1", "--accept-unconverged", "--out", _scratch["out"],
+        ];
+        Shear.Json(reference ? [.. command, "--reference"] : command);
+        string[] kinds = [.. File.ReadLines(Path.Combine(_scratch["out.run"], "log.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("kind").GetString()!)];
+        Assert.Equal(kind, kinds[0]);
+        Assert.Contains("evaluation", kinds);
+    }
+
     [Fact]
     public void Fold_OfARunUnderABudget_IsRefused()
     {

@@ -31,9 +31,13 @@ internal sealed class LearnCommand : TrainingCommand
 
     protected override TrainingRunOptions Adjust(Invocation run, TrainingRunOptions options)
     {
-        if (!run.Get(_masks.Reference) || run.Get(Training.Schedule) is not null)
+        if (!run.Get(_masks.Reference))
             return options;
-        return options with { Optimizer = options.Optimizer with { Schedule = ScheduleKind.ComposerCosine } };
+        return options with
+        {
+            EvaluateFirst = false,
+            Optimizer = run.Get(Training.Schedule) is null ? options.Optimizer with { Schedule = ScheduleKind.ComposerCosine } : options.Optimizer,
+        };
     }
 
     protected override ITrainingSubject Open(Invocation run, string model, TrainingRunOptions options)

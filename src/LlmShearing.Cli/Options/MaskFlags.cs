@@ -30,7 +30,7 @@ internal sealed class MaskFlags
 
     public Option<bool> Harden { get; } = Opt.Flag("--harden", "Cut without folding mask values into the weights that stay: the better start in short runs.");
 
-    public Option<bool> Reference { get; } = Opt.Flag("--reference", "Train as LLM-Shearing's code does, with its faults: the embedding is not masked, one clipping for everything, schedule composer-cosine.");
+    public Option<bool> Reference { get; } = Opt.Flag("--reference", "Train as LLM-Shearing's code does, with its faults: the embedding is not masked, one clipping for everything, schedule composer-cosine; no evaluation, and so no change of the mixture, before the first step.");
 
     public Option<bool> AcceptUnconverged { get; } = Opt.Flag("--accept-unconverged", "Cut to the target shape even when the masks have not reached it.");
 
