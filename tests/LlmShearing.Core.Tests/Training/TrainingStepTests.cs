@@ -196,8 +196,8 @@ public sealed class TrainingStepTests
             Assert.True(gradient.dtype == ScalarType.Float32, name);
         }
 
-        // The weight of one eighth is exact in 16 bits, so a sum in float32 is the same. Matrix products whose last bit depends on where their operands lie in memory (libtorch 2.10 on
-        // some processors) may round a contribution to 16 bits the other way now and then; a sum in 16 bits would round half of the elements otherwise.
+        // The weight of one eighth is exact in 16 bits, so a sum in float32 is the same. With libtorch 2.10 a contribution is rounded to 16 bits the other way now and then
+        // (seen: one element in 60,000; probably products whose last bit depends on where their operands lie in memory); a sum in 16 bits would round half of the elements otherwise.
         Dictionary<string, float[]> actual = PlainStep.Take(model);
         PlainStep.AssertEqual(sums, actual, 1.0 / 256, "sum of eight");
         (float Expected, float Actual, float Largest)[] elements = [.. sums.SelectMany(s => s.Value.Zip(actual[s.Key], (e, a) => (e, a, s.Value.Max(Math.Abs))))];
