@@ -72,7 +72,7 @@ public sealed class EvalTests : IDisposable
     [Fact]
     public void Cancelled_Midway_SaysSo()
     {
-        ShearResult result = Shear.CancelAtReport(4, "eval", Shear.Demo, "--ids", _scratch.Ids(), "--json");
-        Assert.Equal((1, "", "shear: cancelled\n"), (result.Code, result.Out, result.Error));
+        ShearResult result = Shear.CancelAtReport(4, "eval", Shear.Demo, "--ids", _scratch.Ids(), "--device", "cpu", "--json");
+        Assert.Equal((1, "", "computes on cpu in float32\nshear: cancelled\n"), (result.Code, result.Out, result.Error));
     }
 }

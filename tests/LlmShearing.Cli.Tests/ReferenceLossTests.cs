@@ -54,7 +54,7 @@ public sealed class ReferenceLossTests : IDisposable
         Assert.Equal(Shear.Json("inspect", Shear.Demo).GetProperty("parameters").GetInt64(), result.GetProperty("parameters").GetInt64());
 
         // References of the model itself: at the first evaluation nothing lags, so the shares stay as they are but for the smoothing.
-        Shear.Json(Train("out", "--held-out", Rows(), "--held-out-rows", "3", "--sampler", "reference-loss", "--reference-losses", file, "--proportions", "a=0.25,b=0.75"));
+        Shear.Json(Train("out", "--compute", "float32", "--held-out", Rows(), "--held-out-rows", "3", "--sampler", "reference-loss", "--reference-losses", file, "--proportions", "a=0.25,b=0.75"));
         JsonElement first = JsonDocument.Parse(File.ReadLines(Path.Combine(_scratch["out.run"], "log.jsonl")).First()).RootElement;
         Assert.Equal((0.25 * 0.9999) + (1e-4 / 2), first.GetProperty("proportions").GetProperty("a").GetDouble(), 1e-6);
     }

@@ -99,8 +99,8 @@ public sealed class ScoreTests : IDisposable
     [Fact]
     public void Cancelled_Midway_SaysSoAndWritesNothing()
     {
-        ShearResult result = Shear.CancelAtReport(3, "score", Shear.Demo, "--scorer", "block-perplexity", "--ids", _scratch.Ids(), "--out", _scratch["scores.json"], "--json");
-        Assert.Equal((1, "", "shear: cancelled\n"), (result.Code, result.Out, result.Error));
+        ShearResult result = Shear.CancelAtReport(3, "score", Shear.Demo, "--scorer", "block-perplexity", "--ids", _scratch.Ids(), "--out", _scratch["scores.json"], "--device", "cpu", "--json");
+        Assert.Equal((1, "", "computes on cpu in float32\nshear: cancelled\n"), (result.Code, result.Out, result.Error));
         Assert.Equal(["ids.json"], _scratch.Names);
     }
 

@@ -91,7 +91,7 @@ public sealed class TrainTests : IDisposable
         string rows = _scratch["rows"];
         Shear.Json("tokenize", "a=" + _scratch["a.txt"], "b=" + _scratch["b.txt"], "--tokenizer", Shear.Demo, "--length", "32", "--out", rows);
         JsonElement result = Shear.Json(
-            "train", Shear.Demo, "--data", rows, "--held-out", rows, "--held-out-rows", "3", "--proportions", "a=0.75,b=0.25", "--steps", "4", "--batch-size", "4", "--lr", "1e-3", "--out", _scratch["out"], "--export-best");
+            "train", Shear.Demo, "--data", rows, "--held-out", rows, "--held-out-rows", "3", "--proportions", "a=0.75,b=0.25", "--steps", "4", "--batch-size", "4", "--lr", "1e-3", "--compute", "float32", "--out", _scratch["out"], "--export-best");
         double before = result.GetProperty("evaluation_before").GetProperty("sets").GetProperty("b").GetDouble();
         Assert.True(result.GetProperty("evaluation").GetProperty("sets").GetProperty("b").GetDouble() < before);
         JsonElement evaluated = Shear.Json("eval", Shear.Demo, "--data", rows, "--rows", "3");
