@@ -20,6 +20,17 @@ public sealed class StaysOnDeviceTests
     [MemberData(nameof(Names))]
     public void Work_UnderTraps_GivesTheSameNumbers(string name) => DeviceTraps.AssertStays(All[name]);
 
+    [Fact]
+    public void Evaluate_StreamedToAnotherDevice_LeavesNoTensors()
+    {
+        using var folder = new TemporaryFolder();
+        using (LlamaModel model = TinyLlama.Create(3))
+            TinyFolder.Write(model, folder["m"]);
+        using IDisposable elsewhere = HostMemory.Avoid();
+        using StreamedLlama streamed = StreamedLlama.Open(folder["m"]);
+        LeakProbe.AssertNoGrowth(() => Evaluate(streamed));
+    }
+
     private static Dictionary<string, Func<double[]>> Paths()
     {
         var paths = new Dictionary<string, Func<double[]>>();
