@@ -27,6 +27,7 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
     private StreamedLlama(LlamaCheckpoint checkpoint, ScalarType dtype, bool owned)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
+        TorchRuntime.EnsureLoaded();
         _ = WeightMemory.StoredAs(dtype);
         (_checkpoint, Dtype, _owned) = (checkpoint, dtype, owned);
         LlamaShape shape = checkpoint.Config.Shape;

@@ -27,7 +27,7 @@ public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
     /// <param name="dtype">Type of the weights; default float32.</param>
     /// <param name="device">Device; default CPU.</param>
     public LlamaModel(LlamaConfig config, ScalarType dtype = ScalarType.Float32, Device? device = null)
-        : base(nameof(LlamaModel))
+        : base(TorchRuntime.Loaded(nameof(LlamaModel)))
     {
         ArgumentNullException.ThrowIfNull(config);
         Device place = device ?? CPU;
