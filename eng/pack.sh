@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 rm -rf artifacts/packages
 for project in src/*/*.csproj; do
-  dotnet pack "$project" -c Release -v quiet --nologo -o artifacts/packages
+  dotnet pack "$project" -c Release -v quiet --nologo -o artifacts/packages -p:CreateHardLinksForPublishFilesIfPossible=true
 done
+rm -rf artifacts/publish   # what the tool's package was made of
 ls -1 artifacts/packages

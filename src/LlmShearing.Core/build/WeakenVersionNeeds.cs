@@ -134,10 +134,16 @@ namespace LlmShearing.Build
                         names.Add(name);
                     }
 
-                    auxiliary += BitConverter.ToUInt32(file, Checked(auxiliary + 12));
+                    long further = BitConverter.ToUInt32(file, Checked(auxiliary + 12));
+                    if (further == 0)
+                        break;
+                    auxiliary += further;
                 }
 
-                need += BitConverter.ToUInt32(file, Checked(need + 12));
+                long next = BitConverter.ToUInt32(file, Checked(need + 12));
+                if (next == 0)
+                    break;
+                need += next;
             }
 
             return names;
