@@ -38,8 +38,8 @@ public sealed class LoraAdapter : ILoraAdapter
     // Drawn on the CPU, so that every device begins with the same numbers.
     private (Tensor A, Tensor B) Begin(LoraTarget target, ulong stream)
     {
-        using var generator = new Generator(new MicroBatchKey(0, 0, Options.Seed).Derive(stream));
-        Tensor a = empty([.. target.ShapeA], dtype: ScalarType.Float32);                  // [r, in]
+        using var generator = new Generator(new MicroBatchKey(0, 0, Options.Seed).Derive(stream), CPU);
+        Tensor a = empty([.. target.ShapeA], dtype: ScalarType.Float32, device: CPU);                  // [r, in]
         if (Options.Init == LoraInit.Gaussian)
         {
             a.normal_(0, 1.0 / target.Rank, generator);
@@ -50,6 +50,6 @@ public sealed class LoraAdapter : ILoraAdapter
             a.uniform_(-bound, bound, generator);
         }
 
-        return (a, zeros([.. target.ShapeB], dtype: ScalarType.Float32));                 // [out, r]
+        return (a, zeros([.. target.ShapeB], dtype: ScalarType.Float32, device: CPU));                 // [out, r]
     }
 }

@@ -33,7 +33,7 @@ internal static class LoraArithmetic
     public static Tensor Merge(Tensor rows, Tensor a, Tensor b, double scale, bool safe)
     {
         using var scope = NewDisposeScope();
-        Tensor update = b.matmul(a);                                                      // [n, in]
+        Tensor update = b.mm(a);                                                      // [n, in]
         update.mul_(scale);
         Tensor merged = safe ? rows + update.to(rows.dtype) : rows + update;              // the sum of 16 and 32 bits is made in 32
         return merged.to(rows.dtype).DetachFromDisposeScope();
@@ -42,7 +42,7 @@ internal static class LoraArithmetic
     public static void EnsureFinite(Tensor values, string name)
     {
         using var scope = NewDisposeScope();
-        if (!values.isfinite().all().item<bool>())
+        if (!HostValues.IsTrue(values.isfinite().all()))
             throw new LoraException($"Merging would give '{name}' a value that is not finite. Nothing was changed. The adapter diverged, or its base is stored in too small a type.");
     }
 }

@@ -39,7 +39,7 @@ internal sealed class LoraDropout(double probability)
         if (Mask(stream) is not { } mask)
             return x;
         using var scope = NewDisposeScope();
-        Tensor values = empty(x.shape, dtype: ScalarType.Float32);
+        Tensor values = empty(x.shape, dtype: ScalarType.Float32, device: CPU);
         Fill(values.view(-1), mask);
         return (x * values.to(x.device)).MoveToOuterDisposeScope();
     }

@@ -15,7 +15,7 @@ internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
 
     /// <summary>Whether this projection can be run here.</summary>
     public static bool Supports(Projection projection, Tensor x, int rank) =>
-        x.dtype == ScalarType.Float32 && projection.weight.dtype == ScalarType.Float32 && x.device.type == DeviceType.CPU && projection.weight.device.type == DeviceType.CPU
+        x.dtype == ScalarType.Float32 && projection.weight.dtype == ScalarType.Float32 && HostMemory.Serves(x) && HostMemory.Serves(projection.weight)
         && !projection.weight.requires_grad && projection.bias is not { requires_grad: true }
         && LowRankUpdate.Fits(x.NumberOfElements / projection.InFeatures, projection.InFeatures, projection.OutFeatures, rank);
 
@@ -54,7 +54,7 @@ internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
         var (x, weight, a, b, h) = (saved[0], saved[1], saved[2], saved[3], saved[4]);
         Tensor dy = grad_output.contiguous().view(-1, weight.shape[0]);                           // [N, out]
         Tensor? dx = call.NeedsInput ? dy.mm(weight) : null;                                      // [N, in]
-        Tensor da = empty(a.shape, dtype: ScalarType.Float32), db = empty(b.shape, dtype: ScalarType.Float32);
+        Tensor da = empty_like(a), db = empty_like(b);
         using (var update = new LowRankUpdate(a, b, dy.shape[0], call.Scale, call.Mask))
             update.Backward(x, h, dy, dx, da, db);
         return [dx?.view(x.shape).MoveToOuterDisposeScope()!, null!, null!, da.MoveToOuterDisposeScope(), db.MoveToOuterDisposeScope(), null!];
@@ -67,7 +67,7 @@ internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
         Tensor y = nn.functional.linear(rows, weight, bias!).contiguous();
         long n = rows.NumberOfElements / weight.shape[1];
         using var update = new LowRankUpdate(a, b, n, scale, mask);
-        Tensor h = empty([n, update.Padded], dtype: ScalarType.Float32);
+        Tensor h = empty([n, update.Padded], dtype: ScalarType.Float32, device: rows.device);
         update.Forward(rows, y, h);
         return (y, rows, h);
     }

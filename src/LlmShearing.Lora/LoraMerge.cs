@@ -108,7 +108,7 @@ public static class LoraMerge
         {
             using var tile = NewDisposeScope();
             long n = Math.Min(step, rows - start);
-            Tensor weight = empty(n, columns, dtype: TypeOf(stored.Dtype));                        // [n, in]
+            Tensor weight = empty(n, columns, dtype: TypeOf(stored.Dtype), device: CPU);                        // [n, in]
             checkpoint.ReadBytes(stored, start * columns * stored.ElementSize, weight.bytes);
             using Tensor merged = LoraArithmetic.Merge(weight, a, b.narrow(0, start, n), target.Scale, safe);
             LoraArithmetic.EnsureFinite(merged, target.Weight.Name);

@@ -26,8 +26,8 @@ public sealed class MaskState : IDisposable
         initialization ??= new MaskInitialization();
         Constraint = constraint;
         var first = Layout.Families.ToDictionary(f => f.Axis, initialization.Logits);   // before any tensor exists, as it may throw
-        _logits = Layout.Families.ToImmutableSortedDictionary(f => f.Axis, f => Own(tensor(first[f.Axis], f.Rows, f.Size)));
-        _multipliers = [.. constraint.Names.Select(_ => (Own(zeros(1, dtype: ScalarType.Float32)), Own(zeros(1, dtype: ScalarType.Float32))))];
+        _logits = Layout.Families.ToImmutableSortedDictionary(f => f.Axis, f => Own(tensor(first[f.Axis], f.Rows, f.Size, device: CPU)));
+        _multipliers = [.. constraint.Names.Select(_ => (Own(zeros(1, dtype: ScalarType.Float32, device: CPU)), Own(zeros(1, dtype: ScalarType.Float32, device: CPU))))];
         Logits = [.. Layout.Families.Select(f => new TrainableParameter($"masks.{f.Name}.logits", _logits[f.Axis]))];
         string Prefix(string name) => Layout.Target is null ? "masks" : $"masks.{name}";
         Multipliers =
@@ -199,14 +199,14 @@ public sealed class MaskState : IDisposable
         return parameter;
     }
 
-    private static Span<float> Data(Tensor values) => MemoryMarshal.Cast<byte, float>(values.bytes);
+    private static Span<float> Data(Tensor values) => HostMemory.Floats(values);
 
     // Made inside the caller's dispose scope, which frees the handle but not the gradient itself.
     private static Span<float> Gradient(Parameter parameter)
     {
         Tensor? gradient = parameter.grad;
         if (gradient is null)
-            parameter.grad = gradient = zeros(parameter.shape, dtype: ScalarType.Float32);
+            parameter.grad = gradient = zeros(parameter.shape, dtype: ScalarType.Float32, device: parameter.device);
         return Data(gradient);
     }
 }

@@ -43,10 +43,10 @@ public static class TinyLlama
         LlamaModel model = LlamaModel.Random(config, seed, 1 / Math.Sqrt(config.Shape.HiddenSize), dtype);
         using var scope = NewDisposeScope();
         using IDisposable frozen = no_grad();
-        using var generator = new Generator((ulong)(uint)seed + 1);
+        using var generator = new Generator((ulong)(uint)seed + 1, CPU);
         foreach ((string name, var weight) in model.NamedWeights())
             if (weight.dim() == 1)
-                weight.copy_(empty(weight.shape, dtype: ScalarType.Float32)
+                weight.copy_(empty(weight.shape, dtype: ScalarType.Float32, device: CPU)
                     .normal_(name.EndsWith(".bias", StringComparison.Ordinal) ? 0 : 1, 0.2, generator));
         return model;
     }

@@ -26,12 +26,14 @@ internal sealed class DemoCommand : ShearCommand
     private readonly Option<int?> _steps = Opt.Int("--steps", "N", "Optimizer steps of recovery; with --learned, half as many again learn the masks.", 1, 100);
     private readonly Option<bool> _learned = Opt.Flag("--learned", "Learn masks to a smaller shape and continue training, beside magnitude pruning to the same shape with as many tokens.");
 
+    private readonly ComputeOptions _compute = new("float32");
+
     public DemoCommand(Surroundings surroundings)
         : base(surroundings, "demo", "Prunes a model with every depth criterion, compares them, and recovers one.", "shear demo MODEL --out artifacts/demo")
     {
         Hidden = true;
         Arguments.Add(_model);
-        AddOptions(_out, _textFolder, _ratio, _steps, _learned);
+        AddOptions(_out, _textFolder, _ratio, _steps, _learned, _compute.Device);
         AddCommonOptions();
     }
 
@@ -41,6 +43,7 @@ internal sealed class DemoCommand : ShearCommand
         if (run.Get(_learned) && run.IsGiven(_ratio))
             throw new UsageException("--ratio is for depth criteria; --learned has a shape of its own.");
         LlamaShape shape = ModelFolder.Config(run.Get(_model)).Shape;
+        string[] place = ["--device", ComputeDevice.NameOf(_compute.Read(run).Device)];
         ReferenceText text = ReferenceText.Find(run.Get(_textFolder));
         Directory.CreateDirectory(folder);
         string calibration = Path.Combine(folder, "calibration.txt"), evaluation = Path.Combine(folder, "evaluation.txt"), training = Path.Combine(folder, "training.txt");
@@ -49,7 +52,7 @@ internal sealed class DemoCommand : ShearCommand
         File.WriteAllText(training, text.Training);
         if (run.Get(_learned))
         {
-            LearnedDemo result = LearnedDemo.Execute(run, run.Get(_model), folder, training, evaluation, run.Get(_steps)!.Value);
+            LearnedDemo result = LearnedDemo.Execute(run, run.Get(_model), folder, training, evaluation, run.Get(_steps)!.Value, place);
             run.Result(() => result.Json(text.Source), console => result.Print(console, text.Source));
             return;
         }
@@ -67,10 +70,10 @@ internal sealed class DemoCommand : ShearCommand
         foreach (string criterion in Criteria)
         {
             run.Progress.Report(new ShearingProgress("comparing", rows.Count, Criteria.Length, "criteria"));
-            rows.Add((criterion, NestedShear.Run(run, Command(criterion))));
+            rows.Add((criterion, NestedShear.Run(run, [.. Command(criterion), .. place])));
         }
 
-        (JsonElement recovery, double recovered) = Recover(run, folder, training, evaluation);
+        (JsonElement recovery, double recovered) = Recover(run, folder, training, evaluation, place);
         run.Result(() => Json(rows, text, recovery, recovered), console =>
         {
             Print(console, rows, text, Command("CRITERION"));
@@ -79,18 +82,18 @@ internal sealed class DemoCommand : ShearCommand
     }
 
     // LoRA on the choice of block perplexity, merged, measured as written. About a minute on two cores.
-    private (JsonElement Training, double Perplexity) Recover(Invocation run, string folder, string training, string evaluation)
+    private (JsonElement Training, double Perplexity) Recover(Invocation run, string folder, string training, string evaluation, string[] place)
     {
         string pruned = Path.Combine(folder, Recovered), adapter = Path.Combine(folder, "adapter"), merged = Path.Combine(folder, "recovered"), work = Path.Combine(folder, "recovery.run");
         if (Directory.Exists(work))
             Directory.Delete(work, recursive: true);   // the demo starts anew; a user's run would go on
         JsonElement tune = NestedShear.Run(
-            run, "tune", pruned, "--file", training, "--length", "128", "--steps", run.Get(_steps)!.Value.ToString(CultureInfo.InvariantCulture), "--batch-size", "16", "--micro-batch", "16",
-            "--lr", "5e-3", "--dropout", "0", "--run", work, "--out", adapter, "--force");
+            run, ["tune", pruned, .. place, "--compute", "float32", "--file", training, "--length", "128", "--steps", run.Get(_steps)!.Value.ToString(CultureInfo.InvariantCulture), "--batch-size", "16", "--micro-batch", "16",
+            "--lr", "5e-3", "--dropout", "0", "--run", work, "--out", adapter, "--force"]);
         if (tune.GetProperty("out").ValueKind != JsonValueKind.String)
             throw new OperationCanceledException();
         NestedShear.Run(run, "merge", pruned, "--adapter", adapter, "--out", merged, "--force");
-        return (tune, NestedShear.Run(run, "eval", merged, "--file", evaluation, "--protocol", "llm-pruner").GetProperty("perplexity").GetDouble());
+        return (tune, NestedShear.Run(run, ["eval", merged, .. place, "--file", evaluation, "--protocol", "llm-pruner"]).GetProperty("perplexity").GetDouble());
     }
 
     private static void Print(IAnsiConsole console, List<(string Criterion, JsonElement Result)> rows, JsonElement recovery, double recovered, string folder)

@@ -37,6 +37,7 @@ internal sealed class EvalCommand : ShearCommand
     protected override void Execute(Invocation run)
     {
         string folder = run.Get(_model.Folder);
+        _ = _model.Compute.Read(run);
         PruningPlan? plan = run.Get(_plan) is { } path ? PruningPlan.Load(path) : null;
         plan?.EnsureFor(ModelFolder.Config(folder).Shape);
         if (run.Get(_rows) is { } data)
@@ -54,7 +55,7 @@ internal sealed class EvalCommand : ShearCommand
         ids ??= EvaluationOptions.Encode(_data.Texts(run).SelectMany(f => f.Records), protocol, TokenizerLoader.Load(folder));
         long start = run.Surroundings.Time.GetTimestamp();
         using OpenModel model = ModelFolder.Open(run, _model);
-        using LlamaGates? gates = plan is null ? null : LlamaGates.FromPlan(plan);
+        using LlamaGates? gates = plan is null ? null : LlamaGates.FromPlan(plan, model.Source.Device);
         PerplexityResult result = Evaluator(run).Evaluate(model.Source, ids, protocol, gates, run.Progress, run.Cancellation);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
         if (result.SkippedSequences > 0)

@@ -26,7 +26,8 @@ internal sealed class GenerateCommand : ShearCommand
             "shear generate MODEL --prompt \"Once upon\" --temperature 0.8 --top-p 0.95 --seed 7 --max-new-tokens 200")
     {
         Arguments.Add(_model.Folder);
-        AddOptions(_prompt, _promptIds, _maxNewTokens, _temperature, _topK, _topP, _seed, _noStop, _model.Compute);
+        AddOptions(_prompt, _promptIds, _maxNewTokens, _temperature, _topK, _topP, _seed, _noStop);
+        AddOptions(_model.Compute.All);
         AddCommonOptions();
     }
 
@@ -40,7 +41,8 @@ internal sealed class GenerateCommand : ShearCommand
         int[] prompt = tokenizer is null ? Ids(run.Get(_promptIds)!) : tokenizer.Encode(run.Get(_prompt)!);
         if (prompt.Length == 0)
             throw new UsageException("The prompt has no tokens. Give some text.");
-        using LlamaModel model = LlamaModel.Load(folder, DtypeNames.Parse(run.Get(_model.Compute) ?? "float32"), progress: run.Progress, cancellationToken: run.Cancellation);
+        Compute compute = _model.Compute.Read(run);
+        using LlamaModel model = LlamaModel.Load(folder, compute.Type, compute.Device, progress: run.Progress, cancellationToken: run.Cancellation);
         var options = new SamplingOptions
         {
             MaxNewTokens = run.Get(_maxNewTokens)!.Value,

@@ -44,7 +44,7 @@ internal sealed class LearnCommand : TrainingCommand
     {
         MaskLayout layout = _masks.Layout(run, ModelFolder.Config(model).Shape);
         MaskLearningOptions settings = _masks.Read(run, options.Steps);
-        StudentModel student = StudentModel.Load(run, model, ComputeType(run), _distillation, share: false);
+        StudentModel student = StudentModel.Load(run, model, Compute, _distillation, share: false);
         try
         {
             return new Subject(student, new MaskLearner(student.Model, layout, settings, new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model }));

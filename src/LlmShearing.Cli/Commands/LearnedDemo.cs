@@ -21,7 +21,7 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
 
     // Settings of all training here.
     private static JsonObject Training(string file, int steps) =>
-        new() { ["file"] = file, ["length"] = 128, ["steps"] = steps, ["batch-size"] = 16, ["micro-batch"] = 16, ["lr"] = 1e-3, ["no-recompute"] = true };
+        new() { ["file"] = file, ["length"] = 128, ["steps"] = steps, ["batch-size"] = 16, ["micro-batch"] = 16, ["lr"] = 1e-3, ["no-recompute"] = true, ["compute"] = "float32" };
 
     /// <summary>Runs both routes.</summary>
     /// <param name="run">The demo.</param>
@@ -30,11 +30,12 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
     /// <param name="training">Text to train on.</param>
     /// <param name="evaluation">Other text, to measure on.</param>
     /// <param name="steps">Steps of continued training after masks were learned for half as many again.</param>
-    public static LearnedDemo Execute(Invocation run, string model, string folder, string training, string evaluation, int steps)
+    /// <param name="place">The --device option for every verb.</param>
+    public static LearnedDemo Execute(Invocation run, string model, string folder, string training, string evaluation, int steps, string[] place)
     {
         int learning = steps + (steps / 2);
         LlamaShape source = ModelFolder.Config(model).Shape, target = Removed.Aggregate(source, (shape, r) => TargetShape.Reduce(shape, r.Axis, r.Ratio));
-        double Perplexity(string of) => NestedShear.Run(run, "eval", of, "--file", evaluation, "--protocol", "llm-pruner").GetProperty("perplexity").GetDouble();
+        double Perplexity(string of) => NestedShear.Run(run, ["eval", of, "--file", evaluation, "--protocol", "llm-pruner", .. place]).GetProperty("perplexity").GetDouble();
         double dense = Perplexity(model);
 
         string learned = Path.Combine(folder, "learned"), work = learned + ".run", recipe = WriteJson(folder, "recipe.json", new JsonObject
@@ -46,7 +47,7 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
             ["continue"] = Training(training, steps),
         });
         Clear(work);   // the demo starts anew; a user's run would go on
-        JsonElement result = Finished(NestedShear.Run(run, "run", recipe, "--out", learned, "--force"));
+        JsonElement result = Finished(NestedShear.Run(run, ["run", recipe, "--out", learned, "--force", .. place]));
         JsonElement stages = result.GetProperty("stages"), masks = stages.GetProperty("learn");
         var first = new DemoRoute(
             "learned masks", [$"shear run {recipe} --out {learned}"], Perplexity(Path.Combine(work, "learned")), Perplexity(learned),
@@ -55,9 +56,9 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
         string pruned = Path.Combine(folder, "magnitude-shape"), trained = Path.Combine(folder, "magnitude-trained"), settings = WriteJson(folder, "magnitude.json", Training(training, learning + steps));
         string[] prune = ["prune", model, "--scorer", ScorerNames.Magnitude, .. Sizes(target).SelectMany(s => new[] { "--" + s.Key, s.Value!.ToString() }), "--out", pruned];
         string[] train = ["train", pruned, "--config", settings, "--out", trained];
-        NestedShear.Run(run, [.. prune, "--force"]);
+        NestedShear.Run(run, [.. prune, "--force", .. place]);
         Clear(trained + ".run");
-        JsonElement continued = Finished(NestedShear.Run(run, [.. train, "--force"]));
+        JsonElement continued = Finished(NestedShear.Run(run, [.. train, "--force", .. place]));
         var second = new DemoRoute(
             ScorerNames.Magnitude, [$"shear {string.Join(' ', prune)}", $"shear {string.Join(' ', train)}"], Perplexity(pruned), Perplexity(trained), Tokens(continued));
         return new LearnedDemo(source, target, dense, [first, second], masks, folder);

@@ -84,6 +84,7 @@ internal sealed class PlanRequest
     private PlanResult Scored(Invocation run, string folder)
     {
         ScoreRecorder scorer = ScoreRecorder.Of(Scorer.Create(run));
+        _ = Model.Compute.Read(run);
         IReadOnlyList<int[]> rows = Calibration.Rows(run, () => TokenizerLoader.Load(folder));
         IEnumerable<TokenBatch> batches = TokenBatch.Batches(rows, run.Get(Calibration.BatchSize)!.Value);
         int seed = Calibration.SeedOf(run);

@@ -50,10 +50,11 @@ internal sealed class PruneCommand : ShearCommand
 
     private void PruneAndRecover(Invocation run, string target)
     {
+        _ = _request.Model.Compute.Read(run);
         string work = Path.TrimEndingDirectorySeparator(target) + ".run";
         string[] prune = run.Without([_surgery.Out, _surgery.Force, .. _recovery.All]);
         RecoveryResult result = RecoveryPipeline.Execute(
-            run, prune, _recovery.Command(run, _request.Calibration.Files(run)), work, target, run.Get(_surgery.Force), run.Get(_evaluate), run.Get(_protocol));
+            run, prune, _recovery.Command(run, _request.Calibration.Files(run), run.Get(_request.Model.Compute.Device)), work, target, run.Get(_surgery.Force), _request.Model, run.Get(_evaluate), run.Get(_protocol));
         run.Result(result.Json, result.Print);
     }
 

@@ -42,7 +42,7 @@ internal static class PruningRun
             return new PruningResult(plan, target, seconds, null, null);
 
         // Of the folder as written, not of the plan: the number belongs to the files that the user gets.
-        using OpenModel smaller = ModelFolder.Open(run, target, DtypeNames.Parse(run.Get(model.Compute) ?? DtypeNames.All[0]), run.Get(model.Stream));
+        using OpenModel smaller = ModelFolder.Open(run, target, model);
         return new PruningResult(plan, target, seconds, before, Perplexity(run, smaller, rows, text!.Protocol));
     }
 

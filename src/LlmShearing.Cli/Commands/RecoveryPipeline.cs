@@ -45,9 +45,10 @@ internal static class RecoveryPipeline
     /// <param name="work">Folder for what lies between.</param>
     /// <param name="target">Folder to write.</param>
     /// <param name="force">Whether it may be replaced.</param>
+    /// <param name="model">Where and in which type to measure.</param>
     /// <param name="evaluate">Text to measure on, or null.</param>
     /// <param name="protocol">Protocol, or null.</param>
-    public static RecoveryResult Execute(Invocation run, string[] prune, string[] train, string work, string target, bool force, string? evaluate, string? protocol)
+    public static RecoveryResult Execute(Invocation run, string[] prune, string[] train, string work, string target, bool force, ModelOptions model, string? evaluate, string? protocol)
     {
         StageFolder stages = StageFolder.Open(work, new JsonObject { ["prune"] = Array(prune), ["train"] = Array(train) });
         string pruned = stages["pruned"], trained = stages["trained"];
@@ -62,8 +63,8 @@ internal static class RecoveryPipeline
         if (evaluate is not null)
         {
             EvaluationText text = EvaluationText.Read(evaluate, protocol);
-            using OpenModel model = ModelFolder.Open(run, target);
-            recovered = PruningRun.Perplexity(run, model, text.Rows(target), text.Protocol);
+            using OpenModel open = ModelFolder.Open(run, target, model);
+            recovered = PruningRun.Perplexity(run, open, text.Rows(target), text.Protocol);
         }
 
         return new RecoveryResult(pruning, training, recovered, target, work);

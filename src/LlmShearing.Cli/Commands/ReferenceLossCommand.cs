@@ -54,6 +54,7 @@ internal sealed class ReferenceLossCommand : ShearCommand
         string folder = run.GetOptional(_folder)!;
         string data = run.Get(_rows) ?? throw new UsageException("There is nothing to measure on. Give --data with token rows from 'shear tokenize'.");
         long parameters = ModelFolder.Config(folder).Shape.ParameterCount;
+        _ = _model.Compute.Read(run);
         IReadOnlyList<(string Domain, PerplexityResult Result)> results = DomainLosses.Measure(
             run, folder, _model, data, run.Get(_rowCount) ?? TrainingDataOptions.DefaultHeldOutRows, PerplexityProtocol.Rows, run.Get(_batchTokens)!.Value);
         ReferenceLosses.Save(output, results.ToDictionary(r => r.Domain, r => r.Result.MeanNll, StringComparer.Ordinal));

@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Spectre.Console;
+using static TorchSharp.torch;
 
 namespace LlmShearing.Cli;
 
@@ -12,6 +13,8 @@ internal sealed class RunCommand : ShearCommand
     private readonly Option<string?> _out = Opt.Text("--out", "FOLDER", "Where the model goes; what lies between goes to the same name with .run added.");
     private readonly Option<bool> _force = Opt.Flag("--force", "Replace --out when it exists.");
     private readonly Option<bool> _dry = Opt.Flag("--dry-run", "Say what each stage would be told, and stop.");
+
+    private readonly ComputeOptions _compute = new(ComputeType.Auto, " For the stages whose settings do not say.");
 
     public RunCommand(Surroundings surroundings)
         : base(
@@ -23,6 +26,7 @@ internal sealed class RunCommand : ShearCommand
     {
         Arguments.Add(_recipe);
         AddOptions(_out, _force, _dry);
+        AddOptions(_compute.All);
         AddCommonOptions();
     }
 
@@ -39,10 +43,14 @@ internal sealed class RunCommand : ShearCommand
         string work = Path.TrimEndingDirectorySeparator(target) + ".run";
         StageFolder stages = StageFolder.Open(work, recipe.Json());
         var manifest = new RunManifest(stages, recipe, run);
+        string[] device = run.Get(_compute.Device) is { } name ? ["--device", name] : [];
+        string type = TypeOf(run, stages, recipe);
+        string[] Compute(JsonObject settings) =>
+            run.Get(_compute.Type) is null && settings["compute"]?.ToString() is not (null or ComputeType.Auto) ? device : [.. device, "--compute", type];
         manifest.Write(null);
 
         JsonElement learned = stages.Stage("learn", () => NestedShear.Run(
-            run, ["learn", recipe.Model, "--config", Settings(stages, "learn", recipe.Learn), "--run", stages["learn.run"], "--out", stages["learned"], "--force"]));
+            run, ["learn", recipe.Model, "--config", Settings(stages, "learn", recipe.Learn), "--run", stages["learn.run"], "--out", stages["learned"], "--force", .. Compute(recipe.Learn)]));
         manifest.Write("learn");
         JsonElement continued = default;
         if (!StageFolder.IsInterrupted(learned))
@@ -52,7 +60,7 @@ internal sealed class RunCommand : ShearCommand
             if (recipe.Learn["sampler"] is not null && settings["proportions"] is null)
                 settings.TryAdd("proportions-from", stages["learn.run"]);
             continued = stages.Stage("continue", () => NestedShear.Run(
-                run, ["train", stages["learned"], "--config", Settings(stages, "continue", settings), "--run", stages["continue.run"], "--out", stages["continued"], "--force"]));
+                run, ["train", stages["learned"], "--config", Settings(stages, "continue", settings), "--run", stages["continue.run"], "--out", stages["continued"], "--force", .. Compute(settings)]));
             manifest.Write("continue");
         }
 
@@ -64,14 +72,25 @@ internal sealed class RunCommand : ShearCommand
             if (recipe.HeldOut is { } heldOut)
             {
                 string[] rows = ["--rows", recipe.Learn["held-out-rows"]?.ToString() ?? "32"];
-                before = stages.Stage("source", () => NestedShear.Run(run, ["eval", recipe.Model, "--data", heldOut, .. rows]));
-                after = stages.Stage("result", () => NestedShear.Run(run, ["eval", target, "--data", heldOut, .. rows]));
+                before = stages.Stage("source", () => NestedShear.Run(run, ["eval", recipe.Model, "--data", heldOut, .. rows, .. device]));
+                after = stages.Stage("result", () => NestedShear.Run(run, ["eval", target, "--data", heldOut, .. rows, .. device]));
             }
 
             manifest.Write("result");
         }
 
         run.Result(() => manifest.Json(done ? target : null), console => Print(console, learned, continued, before, after, done ? target : null, work));
+    }
+
+    // The type of the stages that do not name one: that of the first, also when the run has moved to another machine meanwhile.
+    private string TypeOf(Invocation run, StageFolder stages, ShearingRecipe recipe)
+    {
+        Device device = ComputeDevice.Resolve(run.Get(_compute.Device) ?? recipe.Learn["device"]?.ToString());
+        string wanted = run.Get(_compute.Type) ?? recipe.Learn["compute"]?.ToString() ?? ComputeType.Auto;
+        ScalarType? begun = wanted == ComputeType.Auto ? ComputeType.OfRun(stages["learn.run"]) : null;
+        string type = ComputeType.NameOf(begun ?? ComputeType.Resolve(wanted, device));
+        run.Note($"computes on {ComputeDevice.NameOf(device)} in {type}{(begun is null ? "" : ", as the run was begun")}");
+        return type;
     }
 
     private static string Settings(StageFolder stages, string stage, JsonObject settings)

@@ -33,6 +33,7 @@ internal sealed class ScoreCommand : ShearCommand
     protected override void Execute(Invocation run)
     {
         IImportanceScorer scorer = _scorer.Create(run);
+        _ = _model.Compute.Read(run);
         PruningAxes axes = run.Get(_axes) is { } list ? ScoreReport.ParseAxes(list) : PruningAxes.Layers;
         IReadOnlyList<int[]> rows = _calibration.Rows(run, () => TokenizerLoader.Load(run.Get(_model.Folder)));
         long start = run.Surroundings.Time.GetTimestamp();

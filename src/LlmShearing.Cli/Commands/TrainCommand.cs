@@ -31,8 +31,8 @@ internal sealed class TrainCommand : TrainingCommand
     protected override ITrainingSubject Open(Invocation run, string model, TrainingRunOptions options) =>
         new Subject(
             run.Get(_scratch)
-                ? new StudentModel(LlamaModel.Random(ModelFolder.Config(model), run.Get(Training.Seed)!.Value, dtype: ComputeType(run)), null, null)
-                : StudentModel.Load(run, model, ComputeType(run), _distillation, share: false),
+                ? new StudentModel(LlamaModel.Random(ModelFolder.Config(model), run.Get(Training.Seed)!.Value, dtype: Compute.Type, device: Compute.Device), null, null)
+                : StudentModel.Load(run, model, Compute, _distillation, share: false),
             new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model });
 
     private sealed class Subject(StudentModel student, LlamaCheckpointWriterOptions writer) : ITrainingSubject

@@ -51,6 +51,9 @@ internal abstract class TrainingCommand : ShearCommand
 
     protected bool ExportsBest(Invocation run) => run.Get(_best);
 
+    /// <summary>Where and in which type is trained; known once the command runs.</summary>
+    protected Compute Compute { get; private set; } = null!;
+
     protected Argument<string> ModelArgument => _model.Folder;
 
     /// <summary>Checks the verb's own options before anything is loaded.</summary>
@@ -71,6 +74,8 @@ internal abstract class TrainingCommand : ShearCommand
             throw new UsageException("--export-best needs --held-out, which says what is best.");
         int micro = Training.Micro(run);
         _ = Training.Accumulation(run);
+        string? folder = run.Get(Training.Run) ?? (target is null ? null : Path.TrimEndingDirectorySeparator(target) + ".run");
+        Compute = Training.Compute.ReadForTraining(run, folder);
         using TrainingInput input = _data.Open(run, model, micro, run.Get(Training.Seed)!.Value);
         long steps = Training.StepsOf(run, input.Data.BatchesPerEpoch, input.RowLength, 1);
         TrainingRunOptions options = Adjust(run, Training.Read(run, steps, input.HeldOut.Count > 0));
@@ -83,10 +88,9 @@ internal abstract class TrainingCommand : ShearCommand
             return;
         }
 
-        string folder = run.Get(Training.Run) ?? Path.TrimEndingDirectorySeparator(target!) + ".run";
         long start = run.Surroundings.Time.GetTimestamp();
         TrainingResult result = new Trainer(timeProvider: run.Surroundings.Time).Run(
-            subject.Trainable, input.Data, options, folder, input.HeldOut, subject.Objective, run.Get(Training.AllowChange), run.Progress, run.Cancellation);
+            subject.Trainable, input.Data, options, folder!, input.HeldOut, subject.Objective, run.Get(Training.AllowChange), run.Progress, run.Cancellation);
         foreach (string warning in result.Warnings)
             run.Note(warning);
         JsonObject? details = null;
@@ -94,18 +98,15 @@ internal abstract class TrainingCommand : ShearCommand
         if (finished)
         {
             if (run.Get(_best))
-                TrainingCheckpoint.Best(folder).LoadWeights(subject.Trainable);
-            details = Finish(run, subject, result, folder);
+                TrainingCheckpoint.Best(folder!).LoadWeights(subject.Trainable);
+            details = Finish(run, subject, result, folder!);
             subject.Trainable.Export(target!, run.Get(_force), CancellationToken.None);
         }
 
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
-        TrainingReport report = new(result, folder, finished ? target : null, seconds) { Details = details };
+        TrainingReport report = new(result, folder!, finished ? target : null, seconds) { Details = details };
         run.Result(report.Json, report.Print);
     }
-
-    /// <summary>Type of the weights while training.</summary>
-    protected TorchSharp.torch.ScalarType ComputeType(Invocation run) => DtypeNames.Parse(run.Get(Training.Compute) ?? DtypeNames.All[0]);
 
     private string OutputFolder(Invocation run)
     {

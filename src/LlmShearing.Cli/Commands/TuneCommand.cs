@@ -32,7 +32,7 @@ internal sealed class TuneCommand : TrainingCommand
     protected override ITrainingSubject Open(Invocation run, string model, TrainingRunOptions options)
     {
         LoraOptions adapters = _lora.Read(run, run.Get(Training.Seed)!.Value) with { BaseModel = ModelFolder.Name(model) };
-        return new Subject(StudentModel.Load(run, model, ComputeType(run), _distillation, run.Get(_share)), adapters);
+        return new Subject(StudentModel.Load(run, model, Compute, _distillation, run.Get(_share)), adapters);
     }
 
     private sealed class Subject : ITrainingSubject

@@ -25,17 +25,17 @@ internal static class ModelFolder
     public static OpenModel Open(Invocation run, ModelOptions options) => Open(run, run.Get(options.Folder), options);
 
     public static OpenModel Open(Invocation run, string folder, ModelOptions options) =>
-        Open(run, folder, DtypeNames.Parse(run.Get(options.Compute) ?? "float32"), run.Get(options.Stream));
+        Open(run, folder, options.Compute.Read(run), run.Get(options.Stream));
 
-    public static OpenModel Open(Invocation run, string folder, ScalarType dtype = ScalarType.Float32, bool stream = false)
+    private static OpenModel Open(Invocation run, string folder, Compute compute, bool stream)
     {
         if (stream)
         {
-            StreamedLlama streamed = StreamedLlama.Open(folder, dtype);
+            StreamedLlama streamed = StreamedLlama.Open(folder, compute.Type, compute.Device);
             return new OpenModel(streamed, streamed);
         }
 
-        LlamaModel model = LlamaModel.Load(folder, dtype, progress: run.Progress, cancellationToken: run.Cancellation);
+        LlamaModel model = LlamaModel.Load(folder, compute.Type, compute.Device, progress: run.Progress, cancellationToken: run.Cancellation);
         return new OpenModel(model, model);
     }
 

@@ -12,12 +12,12 @@ internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrai
     /// <summary>Loads what is needed.</summary>
     /// <param name="run">The command.</param>
     /// <param name="folder">Folder of the student.</param>
-    /// <param name="dtype">Type of all weights.</param>
+    /// <param name="compute">Device and type of all weights.</param>
     /// <param name="flags">Distillation.</param>
     /// <param name="share">Whether the student borrows the teacher's weights; they must be the same.</param>
-    public static StudentModel Load(Invocation run, string folder, ScalarType dtype, DistillationFlags flags, bool share)
+    public static StudentModel Load(Invocation run, string folder, Compute compute, DistillationFlags flags, bool share)
     {
-        LlamaModel Open(string path) => LlamaModel.Load(path, dtype, progress: run.Progress, cancellationToken: run.Cancellation);
+        LlamaModel Open(string path) => LlamaModel.Load(path, compute.Type, compute.Device, progress: run.Progress, cancellationToken: run.Cancellation);
         if (!flags.IsGiven(run))
             return new StudentModel(Open(folder), null, null);
         PruningPlan? plan = flags.ReadPlan(run);
@@ -36,10 +36,10 @@ internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrai
         LlamaModel teacher = Open(teacherFolder);
         try
         {
-            LlamaModel student = share ? Borrow(run, teacher, plan!, folder, dtype) : Open(folder);
+            LlamaModel student = share ? Borrow(run, teacher, plan!, folder, compute) : Open(folder);
             try
             {
-                StateMap? map = run.Get(flags.Map) ? new StateMap(large.HiddenSize, plan?.Hidden ?? IndexSet.All(small.HiddenSize)) : null;
+                StateMap? map = run.Get(flags.Map) ? new StateMap(large.HiddenSize, plan?.Hidden ?? IndexSet.All(small.HiddenSize), compute.Device) : null;
                 return new StudentModel(student, teacher, new DistillationObjective(teacher, options, map), map);
             }
             catch
@@ -63,12 +63,12 @@ internal sealed record StudentModel(LlamaModel Model, LlamaModel? Teacher, ITrai
     }
 
     // The borrowed blocks must compute what the student's own would: its weights are compared block by block, read from disk.
-    private static LlamaModel Borrow(Invocation run, LlamaModel teacher, PruningPlan plan, string folder, ScalarType dtype)
+    private static LlamaModel Borrow(Invocation run, LlamaModel teacher, PruningPlan plan, string folder, Compute compute)
     {
         LlamaModel student = teacher.ShareBlocks(plan);
         try
         {
-            using StreamedLlama own = StreamedLlama.Open(folder, dtype);
+            using StreamedLlama own = StreamedLlama.Open(folder, compute.Type, compute.Device);
             for (int layer = 0; layer < student.layers.Count; layer++)
             {
                 run.Progress.Report(new ShearingProgress("comparing weights", layer, student.layers.Count, "blocks"));

@@ -9,9 +9,9 @@ internal sealed class ModelOptions
 
     public Option<bool> Stream { get; } = Opt.Flag("--stream", "Read the weights from disk block by block: for models larger than memory.");
 
-    public Option<string?> Compute { get; } = Opt.Choice("--compute", "Type to compute in. [default: float32]", DtypeNames.All);
+    public ComputeOptions Compute { get; } = new("float32");
 
-    public Option[] All => [Stream, Compute];
+    public Option[] All => [Stream, .. Compute.All];
 
     public static Argument<string> Argument(string description = "Hugging Face folder with config.json and *.safetensors.") =>
         new("MODEL") { Description = description };

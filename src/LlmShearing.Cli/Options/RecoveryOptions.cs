@@ -26,7 +26,7 @@ internal sealed class RecoveryOptions
     }
 
     /// <summary>The training verb with everything but model, run folder and output.</summary>
-    public string[] Command(Invocation run, string[] files)
+    public string[] Command(Invocation run, string[] files, string? device)
     {
         bool lora = run.Get(Recover) == "lora";
         if (run.Get(Data) is null && files.Length == 0)
@@ -41,6 +41,7 @@ internal sealed class RecoveryOptions
             "--batch-size", batch.ToString(CultureInfo.InvariantCulture),
             "--micro-batch", Micro(batch).ToString(CultureInfo.InvariantCulture),
             "--lr", (run.Get(Rate) ?? (lora ? 1e-3 : 3e-4)).ToString("R", CultureInfo.InvariantCulture),
+            .. device is null ? Array.Empty<string>() : ["--device", device],
         ];
     }
 

@@ -57,7 +57,7 @@ internal sealed class TrainingOptions
 
     public Option<int?> Seed { get; } = Opt.Int("--seed", "S", "Seed of the order of the data and of all other randomness.", 0, DefaultSeed);
 
-    public Option<string?> Compute { get; } = Opt.Choice("--compute", "Type to compute in. Below float32 the optimizer keeps float32 weights. [default: float32]", DtypeNames.All);
+    public ComputeOptions Compute { get; } = new(ComputeType.Auto, " Below float32 the optimizer keeps float32 weights. A run goes on in the type that it was begun with.");
 
     public Option<long?> EvaluateEvery { get; } = Opt.Long("--eval-every", "N", "Evaluate on --held-out after every N steps, and before the first. [default: ten times in the run]", 1);
 
@@ -77,7 +77,7 @@ internal sealed class TrainingOptions
 
     public Option[] All =>
     [
-        Steps, Tokens, Epochs, BatchSize, MicroBatch, Rate, Schedule, Warmup, FinalFactor, WeightDecay, Beta2, Clip, NoRecompute, Compute, Seed,
+        Steps, Tokens, Epochs, BatchSize, MicroBatch, Rate, Schedule, Warmup, FinalFactor, WeightDecay, Beta2, Clip, NoRecompute, .. Compute.All, Seed,
         Run, CheckpointEvery, Keep, EvaluateEvery, Patience, SkipNonFinite, AllowChange, DryRun,
     ];
 

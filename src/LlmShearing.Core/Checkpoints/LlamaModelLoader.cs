@@ -48,8 +48,8 @@ public static class LlamaModelLoader
         foreach ((string name, Parameter weight) in model.NamedWeights())
         {
             Tensor target = weight;
-            if (model.Device.type != DeviceType.CPU)
-                staged.Add((weight, target = empty(weight.shape, dtype: options.Dtype)));
+            if (!HostMemory.Serves(model.Device))
+                staged.Add((weight, target = empty(weight.shape, dtype: options.Dtype, device: CPU)));
             var memory = new WeightMemory(target);
             for (long start = 0; start < memory.ElementCount; start += PieceElements)
                 pieces.Add(new Piece(name, memory, start, Math.Min(PieceElements, memory.ElementCount - start)));

@@ -21,6 +21,11 @@ public sealed class ShearingOptions
     /// <value>Default: 0.</value>
     public int Seed { get; set; }
 
+    /// <summary>Where models are loaded to and work is done: auto, cpu, cuda, cuda:N or mps. See <see cref="ComputeDevice"/>; <see cref="ShearingPlanner.Load"/> follows it.</summary>
+    /// <value>Default: auto, the first CUDA device where there is one, else the CPU.</value>
+    [Required]
+    public string Device { get; set; } = ComputeDevice.Auto;
+
     /// <summary>Whether block-depth scores again after each removal.</summary>
     /// <value>Default: false.</value>
     public bool Iterative { get; set; }

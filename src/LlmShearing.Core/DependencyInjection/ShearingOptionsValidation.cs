@@ -14,10 +14,14 @@ internal sealed class ShearingOptionsNames(IComponentCatalog<IImportanceScorer> 
     {
         string[] failures =
         [
-            .. new[] { Problem(scorers, nameof(options.Scorer), options.Scorer), Problem(strategies, nameof(options.Strategy), options.Strategy) }.OfType<string>(),
+            .. new[] { Problem(scorers, nameof(options.Scorer), options.Scorer), Problem(strategies, nameof(options.Strategy), options.Strategy), DeviceProblem(options.Device) }.OfType<string>(),
         ];
         return failures.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }
+
+    // Whether the device is there is asked when it is used: a host may be configured on another machine.
+    private static string? DeviceProblem(string? name) =>
+        string.IsNullOrEmpty(name) || ComputeDevice.IsName(name) ? null : $"{nameof(ShearingOptions.Device)}: there is no device '{name}'. Give {ComputeDevice.Names}.";
 
     private static string? Problem<T>(IComponentCatalog<T> catalog, string option, string? name)
         where T : class =>

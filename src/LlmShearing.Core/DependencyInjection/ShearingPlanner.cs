@@ -14,6 +14,16 @@ public sealed class ShearingPlanner(
     IComponentCatalog<IPruningStrategy> strategies,
     IOptions<ShearingOptions> options)
 {
+    /// <summary>Loads a model to the configured device, in float32.</summary>
+    /// <param name="folder">Hugging Face folder.</param>
+    /// <param name="progress">Receives bytes read; may be null.</param>
+    /// <param name="cancellationToken">Checked about every 4 MiB.</param>
+    /// <returns>A model owned by the caller.</returns>
+    /// <exception cref="DeviceException">The configured device is not there.</exception>
+    /// <exception cref="CheckpointException">The folder is not a complete LLaMA.</exception>
+    public LlamaModel Load(string folder, IProgress<ShearingProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        LlamaModel.Load(folder, device: ComputeDevice.Resolve(options.Value.Device), progress: progress, cancellationToken: cancellationToken);
+
     /// <summary>Scores the model and plans with the configured components.</summary>
     /// <param name="model">The model.</param>
     /// <param name="calibration">Calibration batches; null or empty for criteria that need none. Enumerated once.</param>

@@ -146,7 +146,7 @@ public sealed class PerplexityEvaluator(PerplexityOptions? options = null)
         }
 
         Tensor targets = tensor(scored.SelectMany(s => s.Targets).ToArray(), device: source.Device);
-        return LlmShearing.TokenLosses.Compute(source, normed, targets).cpu().data<float>().ToArray();
+        return HostValues.Floats(LlmShearing.TokenLosses.Compute(source, normed, targets));
     }
 
     // Runs the one window again and looks at the states after every block: slow, but only on the way to an error.
@@ -175,6 +175,6 @@ public sealed class PerplexityEvaluator(PerplexityOptions? options = null)
     private static bool IsFinite(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return x.isfinite().all().item<bool>();
+        return HostValues.IsTrue(x.isfinite().all());
     }
 }

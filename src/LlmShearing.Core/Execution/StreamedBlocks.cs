@@ -3,10 +3,13 @@ using static TorchSharp.torch;
 
 namespace LlmShearing;
 
-/// <summary>Lends blocks of a checkpoint. For one thread at a time; only the reading of bytes happens on another.</summary>
-internal sealed class StreamedBlocks(LlamaCheckpoint checkpoint, ScalarType dtype) : IDisposable
+/// <summary>
+/// Lends blocks of a checkpoint. For one thread at a time; only the reading of bytes happens on another. For a device that is not the CPU, bytes are read into blocks on the CPU and
+/// copied into blocks there when they are asked for.
+/// </summary>
+internal sealed class StreamedBlocks(LlamaCheckpoint checkpoint, ScalarType dtype, Device device) : IDisposable
 {
-    private readonly List<LlamaBlock> _free = [];
+    private readonly List<LlamaBlock> _free = [], _elsewhere = [];   // on the CPU; on the device, when that is another
     private (int Layer, LlamaBlock Block, Task Read)? _ahead;
     private int _last = -1;
     private bool _disposed;
@@ -39,7 +42,7 @@ internal sealed class StreamedBlocks(LlamaCheckpoint checkpoint, ScalarType dtyp
         _last = layer;
         if (next >= 0 && next < checkpoint.Config.Shape.Layers.Length)
             _ahead = Begin(next);
-        return new BlockLease(block, () => Release(block));
+        return HostMemory.Serves(device) ? new BlockLease(block, () => Release(block, _free)) : Move(block);
     }
 
     public void Dispose()
@@ -48,22 +51,34 @@ internal sealed class StreamedBlocks(LlamaCheckpoint checkpoint, ScalarType dtyp
             return;
         _disposed = true;
         Drop();
-        _free.ForEach(b => b.Dispose());
-        _free.Clear();
+        Empty(_free);
+        Empty(_elsewhere);
     }
 
-    private void Release(LlamaBlock block)
+    private void Release(LlamaBlock block, List<LlamaBlock> pool)
     {
         if (_disposed)
             block.Dispose();
         else
-            _free.Add(block);
+            pool.Add(block);
+    }
+
+    // To the device; the CPU's block is free again at once.
+    private BlockLease Move(LlamaBlock read)
+    {
+        using var scope = NewDisposeScope();
+        using IDisposable frozen = no_grad();
+        LlamaBlock block = Take(read.Layer, _elsewhere, device);
+        foreach (((_, var target), (_, var source)) in block.named_parameters().Zip(read.named_parameters()))
+            target.copy_(source);
+        _free.Add(read);
+        return new BlockLease(block, () => Release(block, _elsewhere));
     }
 
     // The memory of the block is looked up here; the other thread only fills it.
     private (int Layer, LlamaBlock Block, Task Read) Begin(int layer)
     {
-        LlamaBlock block = Take(layer);
+        LlamaBlock block = Take(layer, _free, CPU);
         string prefix = $"model.layers.{layer}.";
         (string Name, WeightMemory Memory)[] targets = [.. block.named_parameters().Select(p => (prefix + p.name, new WeightMemory(p.parameter)))];
         return (layer, block, Task.Run(() =>
@@ -73,22 +88,27 @@ internal sealed class StreamedBlocks(LlamaCheckpoint checkpoint, ScalarType dtyp
         }));
     }
 
-    private LlamaBlock Take(int layer)
+    private LlamaBlock Take(int layer, List<LlamaBlock> pool, Device place)
     {
         LlamaConfig config = checkpoint.Config;
-        int fitting = _free.FindIndex(b => config.Shape.Layers[b.Layer].Equals(config.Shape.Layers[layer]));
+        int fitting = pool.FindIndex(b => config.Shape.Layers[b.Layer].Equals(config.Shape.Layers[layer]));
         if (fitting >= 0)
         {
-            LlamaBlock block = _free[fitting];
-            _free.RemoveAt(fitting);
+            LlamaBlock block = pool[fitting];
+            pool.RemoveAt(fitting);
             block.MoveTo(config, layer);
             return block;
         }
 
         // Blocks of a pruned model may differ in size: what does not fit is given back first.
-        _free.ForEach(b => b.Dispose());
-        _free.Clear();
-        return new LlamaBlock(config, layer, dtype, CPU);
+        Empty(pool);
+        return new LlamaBlock(config, layer, dtype, place);
+    }
+
+    private static void Empty(List<LlamaBlock> pool)
+    {
+        pool.ForEach(b => b.Dispose());
+        pool.Clear();
     }
 
     // A block that was read ahead for nothing. An error in reading it was not asked for, so it is not reported.

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace LlmShearing;
 
 /// <summary>
-/// A LLaMA read from its folder while it runs, on the CPU. Blocks come one after the other, the next one being read on another thread meanwhile.
-/// For one thread at a time. Passes may start again at block 0 as often as wanted; blocks out of order work, without reading ahead.
+/// A LLaMA read from its folder while it runs. Blocks come one after the other, the next one being read on another thread meanwhile.
+/// On a device that is not the CPU they are moved there one by one. For one thread at a time. Passes may start again at block 0 as often as wanted; blocks out of order work, without reading ahead.
 /// </summary>
 public sealed class StreamedLlama : ILlamaSource, IDisposable
 {
@@ -18,24 +18,31 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
     /// <summary>Streams an open checkpoint.</summary>
     /// <param name="checkpoint">The checkpoint; stays open, and must outlive this.</param>
     /// <param name="dtype">Type of weights and activations; default float32. Equal to the stored type, bytes are not converted.</param>
+    /// <param name="device">Where the work is done; null = CPU.</param>
     /// <exception cref="CheckpointException">The final norm cannot be read.</exception>
-    public StreamedLlama(LlamaCheckpoint checkpoint, ScalarType dtype = ScalarType.Float32)
-        : this(checkpoint, dtype, owned: false)
+    public StreamedLlama(LlamaCheckpoint checkpoint, ScalarType dtype = ScalarType.Float32, Device? device = null)
+        : this(checkpoint, dtype, device, owned: false)
     {
     }
 
-    private StreamedLlama(LlamaCheckpoint checkpoint, ScalarType dtype, bool owned)
+    private StreamedLlama(LlamaCheckpoint checkpoint, ScalarType dtype, Device? device, bool owned)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         TorchRuntime.EnsureLoaded();
         _ = WeightMemory.StoredAs(dtype);
-        (_checkpoint, Dtype, _owned) = (checkpoint, dtype, owned);
+        (_checkpoint, Dtype, Device, _owned) = (checkpoint, dtype, device ?? CPU, owned);
         LlamaShape shape = checkpoint.Config.Shape;
-        _norm = new RmsNorm(shape.HiddenSize, checkpoint.Config.RmsNormEps, dtype, CPU);
-        new WeightMemory(_norm.weight).Read(checkpoint, LlamaTensorNames.FinalNorm, 0, 0, shape.HiddenSize);
-        _blocks = new StreamedBlocks(checkpoint, dtype);
-        _embedding = new StreamedRows(checkpoint, LlamaTensorNames.Embedding, dtype);
-        _head = shape.TiedEmbeddings ? _embedding : new StreamedRows(checkpoint, LlamaTensorNames.Head, dtype);
+        _norm = new RmsNorm(shape.HiddenSize, checkpoint.Config.RmsNormEps, dtype, Device);
+        using (Tensor read = empty(shape.HiddenSize, dtype: dtype, device: CPU))
+        using (no_grad())
+        {
+            new WeightMemory(read).Read(checkpoint, LlamaTensorNames.FinalNorm, 0, 0, shape.HiddenSize);
+            _norm.weight.copy_(read);
+        }
+
+        _blocks = new StreamedBlocks(checkpoint, dtype, Device);
+        _embedding = new StreamedRows(checkpoint, LlamaTensorNames.Embedding, dtype, Device);
+        _head = shape.TiedEmbeddings ? _embedding : new StreamedRows(checkpoint, LlamaTensorNames.Head, dtype, Device);
         Name = Path.GetFileName(checkpoint.Folder);
     }
 
@@ -49,7 +56,7 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
     public ScalarType Dtype { get; }
 
     /// <inheritdoc/>
-    public Device Device => CPU;
+    public Device Device { get; }
 
     /// <summary>False: send many states through a block before asking for the next one.</summary>
     public bool IsResident => false;
@@ -57,14 +64,15 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
     /// <summary>Opens a folder for streaming.</summary>
     /// <param name="folder">A Hugging Face folder.</param>
     /// <param name="dtype">Type of weights and activations; default float32.</param>
+    /// <param name="device">Where the work is done; null = CPU.</param>
     /// <returns>The model; disposing it closes the folder's files.</returns>
     /// <exception cref="CheckpointException">The folder is not a complete LLaMA.</exception>
-    public static StreamedLlama Open(string folder, ScalarType dtype = ScalarType.Float32)
+    public static StreamedLlama Open(string folder, ScalarType dtype = ScalarType.Float32, Device? device = null)
     {
         LlamaCheckpoint checkpoint = LlamaCheckpoint.Open(folder);
         try
         {
-            return new StreamedLlama(checkpoint, dtype, owned: true);
+            return new StreamedLlama(checkpoint, dtype, device, owned: true);
         }
         catch
         {

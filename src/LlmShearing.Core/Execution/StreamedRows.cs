@@ -4,22 +4,22 @@ using static TorchSharp.torch;
 
 namespace LlmShearing;
 
-/// <summary>Reads rows of a stored matrix [V, H].</summary>
-internal sealed class StreamedRows(LlamaCheckpoint checkpoint, string name, ScalarType dtype)
+/// <summary>Reads rows of a stored matrix [V, H] on the CPU and gives them on a device.</summary>
+internal sealed class StreamedRows(LlamaCheckpoint checkpoint, string name, ScalarType dtype, Device device)
 {
     private readonly long _rows = checkpoint.Config.Shape.VocabSize, _width = checkpoint.Config.Shape.HiddenSize;
 
     /// <summary>Rows by id; each distinct row is read once, neighbours together.</summary>
-    /// <param name="ids">[N], int64, on the CPU.</param>
+    /// <param name="ids">[N], int64, on any device.</param>
     /// <returns>[N, H] in the caller's dispose scope.</returns>
     public Tensor Gather(Tensor ids)
     {
         using var scope = NewDisposeScope();
-        long[] wanted = ids.data<long>().ToArray();
+        long[] wanted = HostValues.Longs(ids);
         long[] distinct = [.. wanted.Distinct().Order()];
         if (distinct.Length > 0 && (distinct[0] < 0 || distinct[^1] >= _rows))
             throw new TokenDataException($"Id {(distinct[0] < 0 ? distinct[0] : distinct[^1])} is outside the model's vocabulary of {_rows}.");
-        Tensor table = empty([distinct.Length, _width], dtype: dtype);                               // [distinct, H]
+        Tensor table = empty([distinct.Length, _width], dtype: dtype, device: CPU);                  // [distinct, H]
         var memory = new WeightMemory(table);
         for (int start = 0; start < distinct.Length;)
         {
@@ -31,7 +31,7 @@ internal sealed class StreamedRows(LlamaCheckpoint checkpoint, string name, Scal
         }
 
         long[] places = [.. wanted.Select(id => (long)Array.BinarySearch(distinct, id))];
-        return table.index_select(0, tensor(places)).MoveToOuterDisposeScope();
+        return table.index_select(0, tensor(places, device: CPU)).to(device).MoveToOuterDisposeScope();
     }
 
     /// <summary>Consecutive slices of <paramref name="rows"/> rows; the next one is read while this one is used.</summary>
@@ -50,7 +50,16 @@ internal sealed class StreamedRows(LlamaCheckpoint checkpoint, string name, Scal
                 if (start + rows < _rows)
                     read = Begin(buffers[1], start + rows, rows);
                 using Tensor slice = buffers[0].narrow(0, 0, Math.Min(rows, _rows - start)).DetachFromDisposeScope();
-                yield return (start, slice);
+                if (HostMemory.Serves(device))
+                {
+                    yield return (start, slice);
+                }
+                else
+                {
+                    using Tensor moved = slice.to(device, copy: true).DetachFromDisposeScope();
+                    yield return (start, moved);
+                }
+
                 (buffers[0], buffers[1]) = (buffers[1], buffers[0]);
             }
         }
@@ -62,7 +71,7 @@ internal sealed class StreamedRows(LlamaCheckpoint checkpoint, string name, Scal
         }
     }
 
-    private Tensor Buffer(long rows) => empty([rows, _width], dtype: dtype).DetachFromDisposeScope();
+    private Tensor Buffer(long rows) => empty([rows, _width], dtype: dtype, device: CPU).DetachFromDisposeScope();
 
     private Task Begin(Tensor buffer, long start, long rows)
     {

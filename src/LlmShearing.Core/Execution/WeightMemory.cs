@@ -21,6 +21,7 @@ internal readonly unsafe struct WeightMemory
     {
         _dtype = tensor.dtype;
         ElementCount = tensor.NumberOfElements;
+        HostMemory.Ensure(tensor);
         if (ElementCount == 0)
             return;
 

@@ -10,7 +10,7 @@ internal sealed class HiddenGate
         Value = value;
         InputIsMasked = inputIsMasked;
         Keep = value.ne(0).to(ScalarType.Float32);
-        KeptCount = Keep.sum().item<float>();
+        KeptCount = HostValues.Number(Keep.sum());
         if (KeptCount == 0 && value.requires_grad)
             KeptCount = 1;   // a sampled mask may be all zero in a tiny model: everything is zero then, and nothing is divided by zero
         if (KeptCount == 0)

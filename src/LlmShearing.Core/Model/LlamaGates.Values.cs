@@ -42,7 +42,7 @@ public sealed partial class LlamaGates
             int start = 0;
             foreach (int size in Sizes(shape, axis))
             {
-                rows.Add(tensor(flat.Slice(start, size).ToArray(), device: device).requires_grad_(requiresGrad).DetachFromDisposeScope());
+                rows.Add(tensor(flat.Slice(start, size).ToArray(), device: device ?? CPU).requires_grad_(requiresGrad).DetachFromDisposeScope());
                 start += size;
             }
 
@@ -77,7 +77,7 @@ public sealed partial class LlamaGates
             {
                 using var scope = NewDisposeScope();
                 if (row.grad is { } gradient)
-                    MemoryMarshal.Cast<byte, float>(gradient.cpu().contiguous().bytes).CopyTo(flat.AsSpan(start));
+                    HostValues.Floats(gradient).CopyTo(flat, start);
                 start += (int)row.NumberOfElements;
             }
 

@@ -51,7 +51,7 @@ public sealed partial class LlamaGates : IDisposable
     {
         ArgumentNullException.ThrowIfNull(shape);
         TorchRuntime.EnsureLoaded();
-        Tensor One(int n) => ones(n, dtype: ScalarType.Float32, device: device).requires_grad_(requiresGrad).DetachFromDisposeScope();
+        Tensor One(int n) => ones(n, dtype: ScalarType.Float32, device: device ?? CPU).requires_grad_(requiresGrad).DetachFromDisposeScope();
         IReadOnlyList<Tensor> Each(Func<LayerShape, int> size) => [.. shape.Layers.Select(l => One(size(l)))];
         int layers = shape.Layers.Length;
         return new LlamaGates(shape)
@@ -80,7 +80,7 @@ public sealed partial class LlamaGates : IDisposable
             float[] values = new float[size];
             foreach (int i in kept)
                 values[i] = 1;
-            return tensor(values, device: device).DetachFromDisposeScope();
+            return tensor(values, device: device ?? CPU).DetachFromDisposeScope();
         }
 
         var layers = plan.Layers.ToDictionary(l => l.SourceIndex);

@@ -56,18 +56,14 @@ public static class LlamaGenerator
         for (int step = 0; step < options.MaxNewTokens; step++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            float[][] logits = LastLogits(model, input, rows, new ForwardOptions
+            (int[] next, float[][] logits) = Step(model, input, ended, sampler, options.KeepLogits, new ForwardOptions
             {
                 AttentionMask = prompts.HasPadding ? mask : null,
                 Positions = positions,
                 Cache = cache,
             });
-            int[] next = new int[rows];
             for (int r = 0; r < rows; r++)
-            {
-                next[r] = ended[r] ? -1 : sampler.Next(logits[r]);
                 ended[r] = ended[r] || stops.Contains(next[r]);
-            }
 
             yield return new GenerationStep(next, logits);
             if (ended.All(e => e))
@@ -79,17 +75,22 @@ public static class LlamaGenerator
         }
     }
 
-    // Logits of the last token of every row, as managed data.
-    private static float[][] LastLogits(LlamaModel model, int[] ids, int rows, ForwardOptions options)
+    // The next id of every row, -1 for rows that have ended; and all logits where they are wanted.
+    private static (int[] Next, float[][] Logits) Step(LlamaModel model, int[] ids, bool[] ended, TokenSampler sampler, bool keepLogits, ForwardOptions options)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        int rows = ended.Length;
         Tensor input = tensor(ids.Select(i => (long)i).ToArray(), rows, ids.Length / rows, device: model.Device);   // [B, T]
         Tensor hidden = model.Hidden(input, options);                                                               // [B, T, H]
-        Tensor last = hidden.narrow(1, hidden.shape[1] - 1, 1);                                                     // [B, 1, H]
-        float[] all = model.Logits(last).to(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();         // [B * V]
+        Tensor last = hidden.narrow(1, hidden.shape[1] - 1, 1).squeeze(1);                                          // [B, H]
+        Tensor logits = model.Logits(last).to(ScalarType.Float32);                                                  // [B, V]
+        if (!keepLogits)
+            return (sampler.Next(logits, ended), []);
+        float[] all = HostValues.Floats(logits);
         int v = model.Config.Shape.VocabSize;
-        return [.. Enumerable.Range(0, rows).Select(r => all[(r * v)..((r + 1) * v)])];
+        float[][] kept = [.. Enumerable.Range(0, rows).Select(r => all[(r * v)..((r + 1) * v)])];
+        return ([.. kept.Select((row, r) => ended[r] ? -1 : sampler.Next(row))], kept);
     }
 
     // cumsum(mask) - 1, and 0 in padding.
@@ -110,5 +111,5 @@ public static class LlamaGenerator
 
 /// <summary>One step of generation.</summary>
 /// <param name="Ids">New id of every row; -1 for rows that have ended.</param>
-/// <param name="Logits">Logits of every row [V] that the ids were chosen from.</param>
+/// <param name="Logits">Logits of every row [V] that the ids were chosen from; empty without <see cref="SamplingOptions.KeepLogits"/>.</param>
 public sealed record GenerationStep(int[] Ids, float[][] Logits);

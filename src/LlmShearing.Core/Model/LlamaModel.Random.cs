@@ -22,7 +22,7 @@ public sealed partial class LlamaModel
         var model = new LlamaModel(config, dtype, device);
         using var scope = NewDisposeScope();
         using IDisposable frozen = no_grad();
-        using var generator = new Generator((ulong)(uint)seed);
+        using var generator = new Generator((ulong)(uint)seed, CPU);
         foreach ((string name, Parameter weight) in model.NamedWeights())
         {
             if (weight.dim() == 1)
@@ -31,7 +31,7 @@ public sealed partial class LlamaModel
                 continue;
             }
 
-            using Tensor values = empty(weight.shape, dtype: ScalarType.Float32).normal_(0, scale, generator);
+            using Tensor values = empty(weight.shape, dtype: ScalarType.Float32, device: CPU).normal_(0, scale, generator);
             weight.copy_(values);
         }
 

@@ -33,6 +33,10 @@ public sealed record SamplingOptions
     /// <value>Default null.</value>
     public IReadOnlyList<int>? StopIds { get; init; }
 
+    /// <summary>Whether every step gives the logits of the whole vocabulary, too. Without it only what the choice needs leaves the device.</summary>
+    /// <value>Default false.</value>
+    public bool KeepLogits { get; init; }
+
     internal void Validate()
     {
         if (MaxNewTokens < 1)

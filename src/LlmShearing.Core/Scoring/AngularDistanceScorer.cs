@@ -55,8 +55,8 @@ public sealed class AngularDistanceScorer : IImportanceScorer
     private static double[] LastTokens(CalibrationRows rows, Tensor states)
     {
         long[] positions = [.. Enumerable.Range(0, rows.Rows).Select(r => ((long)r * rows.Length) + rows.LastReal(r))];
-        Tensor x = states.reshape(rows.Tokens, -1).index_select(0, tensor(positions, device: states.device)).to(ScalarType.Float64);   // [R, H]
-        return x.div_(x.norm(-1, keepdim: true)).data<double>().ToArray();
+        Tensor x = states.reshape(rows.Tokens, -1).index_select(0, tensor(positions, device: states.device)).cpu().to(ScalarType.Float64);   // [R, H]; not every device has float64
+        return HostValues.Doubles(x.div_(x.norm(-1, keepdim: true)));
     }
 
     // [N + 1, N + 1] distances: mean over batches of means over their rows.

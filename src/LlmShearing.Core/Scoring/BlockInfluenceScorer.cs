@@ -43,7 +43,7 @@ public sealed class BlockInfluenceScorer : IImportanceScorer
 
         void Observe(int layer, CalibrationRows rows, Tensor before, Tensor after)
         {
-            float[] cosines = Cosines(before, after).data<float>().ToArray();                    // [R * T]
+            float[] cosines = HostValues.Floats(Cosines(before, after));                         // [R * T]
             for (int i = 0; i < cosines.Length; i++)
             {
                 if (!rows.IsReal(i / rows.Length, i % rows.Length))

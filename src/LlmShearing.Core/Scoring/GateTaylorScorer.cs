@@ -84,7 +84,7 @@ public sealed class GateTaylorScorer : IImportanceScorer
             {
                 (PruningAxes axis, int row) = i < hidden ? (PruningAxes.Hidden, 0) : _wanted[i - hidden];
                 double[] sums = table[axis][row];
-                float[] values = gradients[i].data<float>().ToArray();
+                float[] values = HostValues.Floats(gradients[i]);
                 for (int u = 0; u < sums.Length; u++)
                     sums[u] += values[u];
             }

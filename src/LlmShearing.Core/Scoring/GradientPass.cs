@@ -37,6 +37,7 @@ internal sealed class GradientPass(ILlamaSource source, LlamaGates? gates, strin
     /// <param name="sink">Takes the gradients.</param>
     public void Run(IReadOnlyList<TokenBatch> batches, IGradientSink sink)
     {
+        using IDisposable? use = (source as LlamaModel)?.UseForGradients();
         using var scope = NewDisposeScope();
         CalibrationRows[] rows = [.. batches.Select((b, i) => CalibrationRows.Of(b, i))];
         Tensor[] ids = [.. rows.Select(r => r.Ids(source.Device))];
@@ -143,7 +144,12 @@ internal sealed class GradientPass(ILlamaSource source, LlamaGates? gates, strin
         if (gates?.Hidden is { } hidden && (layer == Ends || HasSubBlock(layer)))
             leaves.Add(hidden);
         leaves.AddRange(wanted);
-        IList<Tensor> results = autograd.grad([output], leaves, [gradient.to(output.dtype)]);
+        // Asked for a leaf that the output does not depend on, autograd.grad ends the process unless that is allowed. Allowed, it gives an empty handle.
+        if (!output.requires_grad)
+            throw new ScoringException($"Nothing of block {layer} can be differentiated. A tap on one of its projections returns a result without a graph; detach it.");
+        IList<Tensor> results = autograd.grad([output], leaves, [gradient.to(output.dtype)], allow_unused: true);
+        if (results.Any(r => r.IsInvalid))
+            throw new ScoringException($"The output of {(layer == Ends ? "embedding or final norm" : $"block {layer}")} does not depend on all of what it is to be differentiated by. A tap on one of its projections leaves out the input or the weight; detach it.");
         int skip = input is null ? 0 : 1;
         sink.Add(layer, batch, [.. results.Skip(skip)]);
         return input is null ? null : results[0];

@@ -96,7 +96,7 @@ internal sealed class GroupMagnitude(LlamaShape shape, double power)
 
     private static void Accumulate(double[] into, Tensor values)
     {
-        float[] read = values.data<float>().ToArray();
+        float[] read = HostValues.Floats(values);
         for (int i = 0; i < into.Length; i++)
             into[i] += read[i];
     }

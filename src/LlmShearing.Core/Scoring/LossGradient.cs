@@ -33,7 +33,7 @@ internal static class LossGradient
                 long count = Math.Min(TokensAtOnce, n - start);
                 Tensor p = nn.functional.linear(x.narrow(0, start, count), weight).to(ScalarType.Float32);   // [n, rows]
                 p.sub_(normaliser.narrow(0, start, count).unsqueeze(1)).exp_();
-                gradient.narrow(0, start, count).add_(p.to(weight.dtype).matmul(weight).to(ScalarType.Float32));
+                gradient.narrow(0, start, count).add_(p.to(weight.dtype).mm(weight).to(ScalarType.Float32));
             }
         }
 

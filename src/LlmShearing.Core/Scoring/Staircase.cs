@@ -73,7 +73,7 @@ internal sealed class Staircase(ILlamaSource source, int[] blocks, long activati
         Tensor states = streams.Slice(slot, slots, first, count)
             .index_select(0, tensor(all, device: source.Device));                                        // [slots * n, H]
         Tensor ids = tensor(targets, device: source.Device).repeat(slots);                               // [slots * n]
-        float[] losses = TokenLosses.Compute(source, source.FinalNorm(states), ids).data<float>().ToArray();
+        float[] losses = HostValues.Floats(TokenLosses.Compute(source, source.FinalNorm(states), ids));
         for (int i = 0; i < losses.Length; i++)
             _losses[slot + (i / targets.Length)] += losses[i];
     }

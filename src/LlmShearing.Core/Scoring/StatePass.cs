@@ -65,7 +65,7 @@ internal static class StatePass
     /// <summary>Refuses states that are not finite, naming the block.</summary>
     public static void EnsureFinite(Tensor states, int layer, string model)
     {
-        if (!states.isfinite().all().item<bool>())
+        if (!HostValues.IsTrue(states.isfinite().all()))
             throw new ScoringException($"Block {layer} of '{model}' gives values that are not finite on the calibration data. Check its weights, or use a wider type than {states.dtype}.");
     }
 }

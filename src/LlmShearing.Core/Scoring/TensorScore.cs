@@ -14,10 +14,10 @@ internal readonly record struct TensorScore(double Power, ScoreReduction Rows, S
         Tensor rows = RowSums(values, Power);                                     // [rows]
         double score = Rows switch
         {
-            ScoreReduction.Sum => rows.to(ScalarType.Float64).sum().item<double>(),
-            ScoreReduction.Mean => rows.to(ScalarType.Float64).sum().item<double>() / rows.NumberOfElements,
-            ScoreReduction.Max => rows.max().item<float>(),
-            _ => rows.prod().item<float>(),
+            ScoreReduction.Sum => HostValues.Sum(rows),
+            ScoreReduction.Mean => HostValues.Sum(rows) / rows.NumberOfElements,
+            ScoreReduction.Max => HostValues.Number(rows.max()),
+            _ => HostValues.Number(rows.prod()),
         };
         if (!double.IsFinite(score))
             EnsureFinite(values, name);
@@ -60,7 +60,7 @@ internal readonly record struct TensorScore(double Power, ScoreReduction Rows, S
     public static void EnsureFinite(Tensor values, string name)
     {
         using var scope = NewDisposeScope();
-        if (!values.isfinite().all().item<bool>())
+        if (!HostValues.IsTrue(values.isfinite().all()))
             throw new ScoringException($"'{name}' has values that are not finite. Repair or reload the checkpoint before scoring.");
     }
 }

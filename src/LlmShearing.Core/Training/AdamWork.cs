@@ -16,9 +16,9 @@ internal static unsafe class AdamWork
         {
             if (slot.Gradient() is not { } gradient)
                 continue;
-            if (gradient.device.type != DeviceType.CPU)
+            if (!HostMemory.Serves(gradient))
             {
-                elsewhere.Add(gradient.square().sum(ScalarType.Float64));
+                elsewhere.Add(HostValues.WideSum(gradient.square()));
                 continue;
             }
 
@@ -29,7 +29,7 @@ internal static unsafe class AdamWork
         double[] sums = new double[pieces.Count];
         InParallel(pieces.Count, i => sums[i] = AdamKernel.SumOfSquares(pieces[i].Gradient, pieces[i].Length));
         GC.KeepAlive(alive);
-        return sums.Sum() + (elsewhere.Count == 0 ? 0 : stack(elsewhere).sum().cpu().item<double>());
+        return sums.Sum() + (elsewhere.Count == 0 ? 0 : HostValues.Number(stack(elsewhere).sum()));
     }
 
     /// <summary>One update of every parameter with a gradient.</summary>
@@ -40,7 +40,7 @@ internal static unsafe class AdamWork
         foreach ((AdamSlot slot, Tensor gradient) in moved)
         {
             AdamUpdate update = slot.Next(rates[slot.GroupIndex], slot.Group.Unclipped ? 1 : gradientScale);
-            if (gradient.device.type == DeviceType.CPU)
+            if (HostMemory.Serves(gradient))
                 Cut(pieces, gradient.NumberOfElements, new AdamPiece
                 {
                     Parameter = Floats(slot.Target),

@@ -1,4 +1,5 @@
 // Cross entropy of a slice of logits with its gradient in place: the logits become the gradient, no second [n, V] matrix is made.
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LlmShearing;
@@ -6,8 +7,8 @@ namespace LlmShearing;
 /// <summary>Cross entropy together with its gradient, for objectives.</summary>
 public static class CrossEntropy
 {
-    // Logits that are worked on at once: small enough to stay in the caches between the passes over them.
-    private const long ElementsAtOnce = 256 << 10;
+    // Logits that are worked on at once: on the CPU few enough to stay in the caches between the passes over them; elsewhere every slice costs launches, so more.
+    private const long ElementsAtOnce = 256 << 10, ElementsElsewhere = 16 << 20;
 
     /// <summary>Turns logits into scale * d(sum of losses)/d(logits) = scale * (softmax - onehot).</summary>
     /// <param name="logits">[n, V], float32, without a graph; overwritten by the gradient.</param>
@@ -24,7 +25,7 @@ public static class CrossEntropy
             throw new ArgumentException($"Expected float32 logits [n, V] and targets [n], found {logits.dtype} [{string.Join(", ", logits.shape)}] and [{string.Join(", ", targets.shape)}].");
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        long n = logits.shape[0], rows = Math.Max(1, ElementsAtOnce / logits.shape[1]);
+        long n = logits.shape[0], rows = RowsAtOnce(logits);
         Tensor minus = full([rows, 1], -scale, dtype: ScalarType.Float32, device: logits.device);
         var losses = new Tensor[(n + rows - 1) / rows];
         for (int i = 0; i < losses.Length; i++)
@@ -38,11 +39,15 @@ public static class CrossEntropy
             Tensor normaliser = slice.gather(1, target) - logProbability - Math.Log(scale);           // [c, 1]
             slice.sub_(normaliser).exp_();
             slice.scatter_add_(1, target, minus.narrow(0, 0, count));
-            losses[i] = logProbability.sum(ScalarType.Float64).MoveToOuterDisposeScope();
+            losses[i] = HostValues.WideSum(logProbability).MoveToOuterDisposeScope();
         }
 
-        return losses.Length == 0 ? 0 : -stack(losses).sum().item<double>();
+        return losses.Length == 0 ? 0 : -HostValues.Number(stack(losses).sum());
     }
+
+    /// <summary>Rows of logits [n, V] to work on at once; at least 1.</summary>
+    internal static long RowsAtOnce(Tensor logits) =>
+        Math.Max(1, (logits.device.type == DeviceType.CPU ? ElementsAtOnce : ElementsElsewhere) / logits.shape[1]);
 
     /// <summary>The objective of plain language modelling.</summary>
     internal sealed class Objective : ITrainingObjective, IMicroBatchObjective

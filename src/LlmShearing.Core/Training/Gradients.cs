@@ -15,11 +15,11 @@ internal static class Gradients
         using var scope = NewDisposeScope();
         Tensor left = output.t();                                                         // [out, n]
         if (weight.grad is not { } sum)
-            weight.grad = left.matmul(input).to(ScalarType.Float32);
+            weight.grad = left.mm(input).to(ScalarType.Float32);
         else if (sum.dtype == input.dtype)
             sum.addmm_(left, input);
         else
-            sum.add_(left.matmul(input));
+            sum.add_(left.mm(input));
     }
 
     /// <summary>weight.grad[index[i]] += rows[i].</summary>

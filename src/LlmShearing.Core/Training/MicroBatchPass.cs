@@ -124,7 +124,7 @@ internal sealed class MicroBatchPass
         if (_model.layers[layer].self_attn is null)
             return false;
         using var scope = NewDisposeScope();
-        return _gates?.AttentionGate(layer, ScalarType.Float32)?.item<float>() != 0;
+        return _gates?.AttentionGate(layer, ScalarType.Float32) is not { } gate || HostValues.Number(gate) != 0;
     }
 
     // Gradient of the block's output [B, T, H] -> gradient of its input, or null when that is not needed.

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -83,8 +84,11 @@ public sealed class Trainer
         }
 
         int threads = TorchSharp.torch.get_num_threads();
-        if (folder.Describe(RunConfiguration.Report(options, configuration, threads)) is { } before && before != threads && resumed is not null)
-            warnings.Add($"The run had {before} threads before and has {threads} now: it goes on, but rounding may differ from an uninterrupted run.");
+        string device = ComputeDevice.NameOf(trainable.Model.Device);
+        JsonObject? before = folder.Describe(RunConfiguration.Report(options, configuration, threads, device));
+        foreach ((string what, string now) in new[] { ("threads", threads.ToString(CultureInfo.InvariantCulture)), ("device", device) })
+            if (resumed is not null && before?[what]?.ToString() is { } old && old != now)
+                warnings.Add($"The run was last started with {what} {old} and now has {what} {now}: it goes on, but rounding may differ from an uninterrupted run.");
         using RunLog log = RunLog.Open(folder.Path, resumed?.Step, out bool incomplete);
         if (incomplete)
             warnings.Add($"'{RunLog.FileName}' does not reach the checkpoint at step {resumed!.Step}: the earlier part of the curve is missing.");

@@ -46,10 +46,12 @@ public sealed class TrainingStep
     /// <returns>Losses before the update. They are not checked for being finite.</returns>
     /// <exception cref="TrainingException">No token of the step is scored, or a gate that requires gradients is not a leaf.</exception>
     /// <exception cref="TokenDataException">An id or label is outside the vocabulary.</exception>
+    /// <exception cref="InvalidOperationException">Another thread computes gradients of the model.</exception>
     /// <remarks>After any exception, a cancellation included, the gradients of all parameters are dropped.</remarks>
     public StepLosses Compute(IReadOnlyList<TrainingBatch> microBatches, long step, int seed, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(microBatches);
+        using IDisposable use = _trainable.Model.UseForGradients();
         StepWeights weights = StepWeights.Of(microBatches, _options.Normalization, _trainable.Model.Config.Shape.VocabSize);
         try
         {

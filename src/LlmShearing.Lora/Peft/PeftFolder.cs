@@ -82,7 +82,7 @@ internal sealed class PeftFolder : IDisposable
     {
         SafetensorsEntry entry = _reader[key];
         using var scope = NewDisposeScope();
-        Tensor result = empty([.. entry.Shape], dtype: ScalarType.Float32), flat = result.view(-1);
+        Tensor result = empty([.. entry.Shape], dtype: ScalarType.Float32, device: CPU), flat = result.view(-1);
         int size = entry.Dtype.Bits() / 8;
         byte[] stored = ArrayPool<byte>.Shared.Rent((int)Math.Min(ChunkElements, Math.Max(1, entry.ElementCount)) * size);
         try

@@ -150,7 +150,7 @@ public sealed class MaskLearner : ITrainable, IDisposable
         metrics["masks/total/target"] = value.TargetSparsity;
         metrics["masks/total/parameters"] = value.ExpectedParameters;
         foreach (TrainableParameter multiplier in Masks.Multipliers)
-            metrics[multiplier.Name.Replace('.', '/')] = multiplier.Value.item<float>();
+            metrics[multiplier.Name.Replace('.', '/')] = HostValues.Number(multiplier.Value);
         return metrics;
     }
 

@@ -125,6 +125,7 @@ public class AddLlmShearingTests
     [InlineData("Depth:ProtectLast", "-1", "ProtectLast must be between 0 and 65536")]
     [InlineData("Depth:Ratio", "1.5", "Ratio must be between 0 and 1")]
     [InlineData("Depth:Count", "many", "many")]
+    [InlineData("Device", "gpu", "Device: there is no device 'gpu'. Give auto, cpu, cuda, cuda:N or mps.")]
     [InlineData("Scorers:Magnitude:NormPower", "0", "NormPower must be between 0.01 and 16")]
     public void Start_WrongConfiguration_StopsTheHostAndNamesIt(string key, string value, string message)
     {
@@ -139,6 +140,18 @@ public class AddLlmShearingTests
         using IHost host = Host(new() { ["Depth:Count"] = "3", ["Depth:Ratio"] = "0.5" });
 
         Assert.Contains("Count and Ratio are both given. Give one of", Assert.Throws<OptionsValidationException>(host.Start).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_ConfiguredDevice_IsWhereTheModelGoes()
+    {
+        string folder = Path.Combine(LlmShearing.Testing.Goldens.RepositoryRoot, "samples", "models", "demo-llama-2.5m");
+        using IHost here = Host(new() { ["Device"] = "cpu" });
+        using LlamaModel model = here.Services.GetRequiredService<ShearingPlanner>().Load(folder);
+        Assert.Equal("cpu", ComputeDevice.NameOf(model.Device));
+
+        using IHost elsewhere = Host(new() { ["Device"] = "cuda:999" });
+        Assert.Contains("'cuda:999' is not there", Assert.Throws<DeviceException>(() => elsewhere.Services.GetRequiredService<ShearingPlanner>().Load(folder)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -24,7 +24,7 @@ public class GenerationGoldenTests
         float[] expected = golden.Floats($"{kind}.logits_cached");
 
         int step = 0;
-        foreach (GenerationStep s in LlamaGenerator.Generate(llama, batch, new SamplingOptions { MaxNewTokens = 32, StopIds = [] }))
+        foreach (GenerationStep s in LlamaGenerator.Generate(llama, batch, new SamplingOptions { MaxNewTokens = 32, StopIds = [], KeepLogits = true }))
         {
             for (int r = 0; r < rows; r++)
             {
@@ -73,7 +73,7 @@ public class GenerationGoldenTests
         {
             int[] Ints(JsonNode? list) => [.. list!.AsArray().Select(v => v!.GetValue<int>())];
             int[] prompt = Ints(c!["prompt_ids"]), expected = Ints(c["new_ids"]);
-            var options = new SamplingOptions { MaxNewTokens = golden["max_new_tokens"]!.GetValue<int>(), StopIds = [golden["eos_token_id"]!.GetValue<int>()] };
+            var options = new SamplingOptions { MaxNewTokens = golden["max_new_tokens"]!.GetValue<int>(), StopIds = [golden["eos_token_id"]!.GetValue<int>()], KeepLogits = true };
             GenerationStep[] steps = [.. LlamaGenerator.Generate(llama, TokenBatch.FromRows([prompt]), options)];
             Assert.Equal(expected, steps.Select(s => s.Ids[0]));
             for (int i = 0; i < steps.Length; i++)

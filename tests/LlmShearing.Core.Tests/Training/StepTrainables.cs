@@ -91,7 +91,7 @@ internal static class SoftGates
     {
         LlamaGates gates = LlamaGates.Ones(shape, PruningAxes.Width | PruningAxes.Attention | PruningAxes.Mlp | PruningAxes.Layers, requiresGrad: true, gateEmbedding: gateEmbedding);
         using var noGrad = no_grad();
-        using var generator = new Generator(5);
+        using var generator = new Generator(5, CPU);
         foreach (Tensor gate in gates.Tensors())
             gate.uniform_(0.3, 1, generator);
         return gates;

@@ -101,9 +101,6 @@ public sealed class DistillationObjective : ITrainingObjective
 
     private sealed class MicroBatch(ILlamaSource teacher, DistillationOptions options, StateMap? map, Tensor? normed, Dictionary<int, Tensor> states, Tensor scored) : IMicroBatchObjective
     {
-        // Logits that are worked on at once, as in CrossEntropy.
-        private const long ElementsAtOnce = 256 << 10;
-
         private readonly bool _matches = options.StateWeight > 0 && options.Matching != BlockMatching.Fixed;
         private readonly List<double[]> _distances = [];   // [student block][teacher block]: sums over tokens
         private readonly List<bool> _alive = [];
@@ -122,7 +119,7 @@ public sealed class DistillationObjective : ITrainingObjective
         {
             using var scope = NewDisposeScope();
             Tensor mapped = Mapped(hidden).Output;
-            _distances.Add([.. options.TeacherBlocks.Select(t => Distance(mapped, t).Losses.sum(ScalarType.Float64).item<double>())]);
+            _distances.Add([.. options.TeacherBlocks.Select(t => HostValues.Sum(Distance(mapped, t).Losses))]);
             _alive.Add(hasAttention);
         }
 
@@ -131,7 +128,7 @@ public sealed class DistillationObjective : ITrainingObjective
             if (_teachersOf is null)
                 Pair(losses);
             using var scope = NewDisposeScope();
-            long n = logits.shape[0], vocabulary = logits.shape[1], rows = Math.Max(1, ElementsAtOnce / vocabulary);
+            long n = logits.shape[0], vocabulary = logits.shape[1], rows = CrossEntropy.RowsAtOnce(logits);
             Tensor? goal = normed is null ? null : teacher.Logits(normed.narrow(0, first, n)).to(ScalarType.Float32).to(logits.device);   // [n, V]
             if (goal is not null && goal.shape[1] != vocabulary)
                 throw new TrainingException($"The teacher '{teacher.Name}' has {goal.shape[1]} tokens in its vocabulary, the student {vocabulary}. Distillation of logits needs the same vocabulary.");
@@ -145,7 +142,7 @@ public sealed class DistillationObjective : ITrainingObjective
                 if (goal is not null)
                 {
                     (Tensor distances, gradient) = options.Logits.Compute(slice, goal.narrow(0, start, count));
-                    kd += distances.sum(ScalarType.Float64).item<double>();
+                    kd += HostValues.Sum(distances);
                     gradient.mul_(options.LogitWeight * scale);
                 }
 
@@ -171,7 +168,7 @@ public sealed class DistillationObjective : ITrainingObjective
             {
                 (Tensor distances, Tensor gradient) = Distance(output, block);
                 if (!_matches)
-                    AddStates(losses, distances.sum(ScalarType.Float64).item<double>());
+                    AddStates(losses, HostValues.Sum(distances));
                 gradient.mul_(options.StateWeight * scale / Terms);
                 if (map is not null)
                     gradient = map.Backward(input, gradient).to(hidden.device);
@@ -227,7 +224,7 @@ public sealed class DistillationObjective : ITrainingObjective
         {
             if (options.LmWeight > 0)
                 return CrossEntropy.InPlace(logits, targets, options.LmWeight * scale);
-            double sum = -logits.log_softmax(-1).gather(1, targets.unsqueeze(1)).sum(ScalarType.Float64).item<double>();
+            double sum = -HostValues.Sum(logits.log_softmax(-1).gather(1, targets.unsqueeze(1)));
             logits.zero_();
             return sum;
         }

@@ -15,17 +15,19 @@ public sealed class StateMap : IDisposable
 
     /// <summary>A map that begins as the identity.</summary>
     /// <param name="hiddenSize">Hidden size of student and teacher.</param>
+    /// <param name="device">Device of the map, best that of the student; default CPU.</param>
     /// <exception cref="ArgumentException">Below 1.</exception>
-    public StateMap(int hiddenSize)
-        : this(hiddenSize, IndexSet.All(Math.Max(hiddenSize, 0)))
+    public StateMap(int hiddenSize, Device? device = null)
+        : this(hiddenSize, IndexSet.All(Math.Max(hiddenSize, 0)), device)
     {
     }
 
     /// <summary>A map that begins by putting every channel of a narrower student where it was in the teacher; the teacher's other channels begin at 0.</summary>
     /// <param name="teacherHiddenSize">Hidden size of the teacher.</param>
     /// <param name="channels">Channels of the teacher that the student kept, such as <see cref="PruningPlan.Hidden"/>.</param>
+    /// <param name="device">Device of the map, best that of the student; default CPU.</param>
     /// <exception cref="ArgumentException">There is no channel, or one is not the teacher's.</exception>
-    public StateMap(int teacherHiddenSize, IndexSet channels)
+    public StateMap(int teacherHiddenSize, IndexSet channels, Device? device = null)
     {
         ArgumentNullException.ThrowIfNull(channels);
         if (channels.Count == 0 || channels.Indices[^1] >= teacherHiddenSize)
@@ -34,8 +36,8 @@ public sealed class StateMap : IDisposable
         float[] ones = new float[(long)teacherHiddenSize * channels.Count];
         for (int i = 0; i < channels.Count; i++)
             ones[((long)channels.Indices[i] * channels.Count) + i] = 1;
-        _weight = Weights.Own(tensor(ones, teacherHiddenSize, channels.Count), requiresGrad: true);      // [teacher's H, student's H]
-        _bias = Weights.Own(zeros(teacherHiddenSize), requiresGrad: true);
+        _weight = Weights.Own(tensor(ones, teacherHiddenSize, channels.Count, device: device ?? CPU), requiresGrad: true);   // [teacher's H, student's H]
+        _bias = Weights.Own(zeros(teacherHiddenSize, dtype: ScalarType.Float32, device: device ?? CPU), requiresGrad: true);
         Parameters = [new(TrainableWeights.ObjectivePrefix + "state_map.weight", _weight), new(TrainableWeights.ObjectivePrefix + "state_map.bias", _bias)];
     }
 
@@ -56,7 +58,7 @@ public sealed class StateMap : IDisposable
     }
 
     // [n, student's H] -> [n, teacher's H], float32, no graph
-    internal Tensor Apply(Tensor states) => OnMap(states).matmul(_weight.detach().t()).add_(_bias.detach());
+    internal Tensor Apply(Tensor states) => OnMap(states).mm(_weight.detach().t()).add_(_bias.detach());
 
     // Adds the gradients of the map, given that of its output [n, teacher's H], and returns that of its input [n, student's H].
     internal Tensor Backward(Tensor states, Tensor gradient)
@@ -68,7 +70,7 @@ public sealed class StateMap : IDisposable
             sum.add_(bias);
         else
             _bias.grad = bias;
-        return gradient.matmul(_weight.detach()).MoveToOuterDisposeScope();
+        return gradient.mm(_weight.detach()).MoveToOuterDisposeScope();
     }
 
     private Tensor OnMap(Tensor states) => states.to(_weight.device).to(ScalarType.Float32);

@@ -31,13 +31,14 @@ internal static class RunConfiguration
     }
 
     /// <summary>The content of run.json: the configuration and what else was set, for people.</summary>
-    public static JsonObject Report(TrainingRunOptions options, JsonObject configuration, int threads)
+    public static JsonObject Report(TrainingRunOptions options, JsonObject configuration, int threads, string device)
     {
         JsonObject all = JsonSerializer.SerializeToNode(options, SettingsJson.Default.TrainingRunOptions)!.AsObject();
         return new JsonObject
         {
             ["library"] = LibraryVersion.Text,
             ["threads"] = threads,
+            ["device"] = device,
             ["configuration"] = configuration.DeepClone(),
             ["storage"] = new JsonObject(Storage.Select(name => KeyValuePair.Create(name, all[name]?.DeepClone()))),
         };

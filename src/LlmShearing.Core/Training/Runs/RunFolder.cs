@@ -9,6 +9,7 @@ namespace LlmShearing;
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {
+    private const string DescriptionFile = "run.json";
     private readonly FileStream _lock;
 
     private RunFolder(string path, FileStream file) => (Path, _lock) = (path, file);
@@ -51,12 +52,12 @@ internal sealed class RunFolder : IDisposable
     }
 
     /// <summary>Writes run.json: what the run was last started with.</summary>
-    /// <returns>The number of threads in the run.json that was there; null without one.</returns>
+    /// <returns>The run.json that was there; null without one.</returns>
     /// <exception cref="TrainingException">It cannot be written.</exception>
-    public int? Describe(JsonObject description)
+    public JsonObject? Describe(JsonObject description)
     {
-        string path = System.IO.Path.Combine(Path, "run.json");
-        int? threads = ThreadsBefore(path);
+        string path = System.IO.Path.Combine(Path, DescriptionFile);
+        JsonObject? before = ReadDescription(Path);
         try
         {
             AtomicFile.Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(description.ToJsonString(JsonFile.Indented) + "\n")));
@@ -66,15 +67,16 @@ internal sealed class RunFolder : IDisposable
             throw new TrainingException($"'{path}' cannot be written: {e.Message}", e);
         }
 
-        return threads;
+        return before;
     }
 
-    // For people, so it may be edited or damaged; then there is nothing to compare.
-    private static int? ThreadsBefore(string path)
+    /// <summary>The run.json of a folder. It is for people, so it may be edited or damaged; then, as without one, there is nothing to compare: null.</summary>
+    public static JsonObject? ReadDescription(string folder)
     {
+        string path = System.IO.Path.Combine(folder, DescriptionFile);
         try
         {
-            return File.Exists(path) && JsonFile.ReadObject(path)["threads"] is JsonValue value && value.TryGetValue(out int threads) ? threads : null;
+            return File.Exists(path) ? JsonFile.ReadObject(path) : null;
         }
         catch (CheckpointException)
         {

@@ -39,8 +39,8 @@ internal static class TensorFile
         {
             using var scope = NewDisposeScope();
             SafetensorsEntry entry = reader[name];
-            bool direct = target.device.type == DeviceType.CPU;
-            Tensor memory = direct ? target : empty(target.shape, dtype: target.dtype);
+            bool direct = HostMemory.Serves(target);
+            Tensor memory = direct ? target : empty(target.shape, dtype: target.dtype, device: CPU);
             Tensor flat = memory.view(-1);                                                               // [elements]
             long size = target.dtype.ElementSize();
             for (long start = 0; start < entry.ElementCount; start += ChunkElements)

@@ -73,6 +73,6 @@ internal static class TrainingEvaluator
 
         Tensor chosen = x.view(-1, model.Config.Shape.HiddenSize).index_select(0, tensor(positions, device: model.Device));   // [N, H]
         Tensor losses = TokenLosses.Compute(model, model.FinalNorm(chosen, pass), tensor(targets, device: model.Device));
-        return (losses.to(ScalarType.Float64).sum().item<double>(), positions.Length);
+        return (HostValues.Sum(losses), positions.Length);
     }
 }

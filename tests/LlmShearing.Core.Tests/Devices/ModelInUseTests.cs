@@ -1,0 +1,82 @@
+// What would end the process is answered with an exception: two gradient computations on one model, and gradients of what was not used.
+using LlmShearing.Testing;
+using LlmShearing.Tests.Scoring;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LlmShearing.Tests.Devices;
+
+[Collection("tensor count")]
+public sealed class ModelInUseTests
+{
+    [Fact]
+    public void Compute_WhileAScorerDifferentiates_IsRefusedAndBothGoOnAfterwards()
+    {
+        using LlamaModel model = TinyLlama.Create();
+        using var full = new FullModel(model);
+        var step = new TrainingStep(full, new TrainingStepOptions());
+        TrainingBatch[] batches = [new(TinyLlama.Batch(1, 2, 8))];
+        Exception? refused = null;
+        var scorer = new BlockTaylorScorer();
+        var request = new ScoringRequest(model, PruningAxes.Layers, TestBatches.Full());
+        scorer.Score(request, new Inline(_ => refused ??= OnAnotherThread(() => step.Compute(batches, 0, 0))));
+        Assert.Contains("is in use", Assert.IsType<InvalidOperationException>(refused).Message, StringComparison.Ordinal);
+        Assert.True(double.IsFinite(step.Compute(batches, 0, 0).Loss));
+    }
+
+    [Theory]
+    [InlineData(ScorerNames.Taylor)]
+    [InlineData(ScorerNames.GateTaylor)]
+    public void Score_WhileAStepIsComputed_IsRefused(string name)
+    {
+        using LlamaModel model = TinyLlama.Create();
+        Exception? refused = null;
+        using LlamaGates gates = LlamaGates.Ones(model.Config.Shape, PruningAxes.Hidden);
+        using var trainable = new Tests.Training.GatedModel(model, gates)
+        {
+            Additional = _ =>
+            {
+                refused = OnAnotherThread(() => ScorerLeakTests.Create(name).Score(new ScoringRequest(model, PruningAxes.Layers, TestBatches.Full())));
+                return 0;
+            },
+        };
+        new TrainingStep(trainable, new TrainingStepOptions()).Compute([new TrainingBatch(TinyLlama.Batch(1, 2, 8))], 0, 0);
+        Assert.IsType<InvalidOperationException>(refused);
+    }
+
+    [Fact]
+    public void Compute_Cancelled_GivesTheModelBack()
+    {
+        using LlamaModel model = TinyLlama.Create();
+        using var full = new FullModel(model);
+        var step = new TrainingStep(full, new TrainingStepOptions());
+        TrainingBatch[] batches = [new(TinyLlama.Batch(1, 2, 8))];
+        Assert.ThrowsAny<OperationCanceledException>(() => step.Compute(batches, 0, 0, new CancellationToken(true)));
+        step.Compute(batches, 0, 0);
+    }
+
+    [Fact]
+    public void Score_TapThatLeavesOutTheWeight_IsRefusedByBlock()
+    {
+        using LlamaModel model = TinyLlama.Create();
+        using IDisposable tap = model.layers[1].mlp!.down_proj.Attach(new Constant());
+        ScoringException e = Assert.Throws<ScoringException>(() => new BlockTaylorScorer().Score(new ScoringRequest(model, PruningAxes.Layers, TestBatches.Full())));
+        Assert.Contains("block 1 does not depend on all", e.Message, StringComparison.Ordinal);
+    }
+
+    private static Exception? OnAnotherThread(Action work)
+    {
+        Exception? thrown = null;
+        var thread = new Thread(() => thrown = Record.Exception(work));
+        thread.Start();
+        thread.Join();
+        return thrown;
+    }
+
+    private sealed class Constant : IProjectionTap
+    {
+        public Tensor? OnForward(Tensor input) => null;
+
+        public Tensor Project(Projection projection, Tensor input) => zeros([input.shape[0], input.shape[1], projection.OutFeatures], device: input.device);
+    }
+}
