@@ -8,7 +8,7 @@ namespace LlmShearing;
 
 internal static partial class TorchRuntime
 {
-    private const string Shim = "LibTorchSharp", Libtorch = "torch_cpu";
+    private const string Shim = "LibTorchSharp", Libtorch = "torch_cpu", NeverCalled = "GLIBCXX_3.4.32";   // of that version nothing is bound: the build step helps
 
     private static volatile bool s_loaded;
 
@@ -50,9 +50,11 @@ internal static partial class TorchRuntime
     /// <summary>What is missing and what helps, from what the system's loader said.</summary>
     internal static string Explain(bool hasLibtorch, string fault)
     {
-        if (MissingVersion().Match(fault) is { Success: true } version)
-            return $"TorchSharp's native library asks for {version.Groups[1].Value}, and the libstdc++ of this system is too old to have it. " +
-                "Build the application again with the property LlmShearingWeakenTorchSharp=true: the build step of the package LlmShearing.Core then makes the library load here.";
+        string[] versions = [.. MissingVersion().Matches(fault).Select(m => m.Groups[1].Value).Distinct()];
+        if (versions.Length > 0)
+            return $"TorchSharp's native library asks for {string.Join(", ", versions)}, and the libstdc++ of this system is too old to have it. " + (versions.All(v => v == NeverCalled)
+                ? "Build the application again with the property LlmShearingWeakenTorchSharp=true: the build step of the package LlmShearing.Core then makes the library load here."
+                : "It needs Debian 12, Ubuntu 22.04 or another system with the libstdc++ of GCC 12, or such a libstdc++.so.6 in a folder that LD_LIBRARY_PATH names.");
         if (fault.Contains("0x8007007F", StringComparison.OrdinalIgnoreCase))
             return "LibTorchSharp.dll does not fit the libtorch that was published with it: TorchSharp 0.107.0 has this fault on Windows " +
                 "(https://github.com/dotnet/TorchSharp/issues/1567). Run the application on Linux, for example under WSL 2, or take a TorchSharp version in which it is mended.";
