@@ -106,7 +106,7 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();
         foreach ((_, Tensor weight) in HeadChunks(4096))
-            parts.Add(nn.functional.linear(normed, weight));                                         // [..., rows]
+            parts.Add(LinearProduct.Forward(normed, weight, null));                                         // [..., rows]
         return cat(parts.ToArray(), -1).MoveToOuterDisposeScope();
     }
 

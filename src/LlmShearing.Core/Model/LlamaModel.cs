@@ -102,7 +102,7 @@ public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
     public Tensor FinalNorm(Tensor hidden, LlamaPass? pass = null) => norm.Gated(hidden, pass?.Hidden);
 
     /// <inheritdoc/>
-    public Tensor Logits(Tensor normed) => nn.functional.linear(normed, HeadWeight);
+    public Tensor Logits(Tensor normed) => LinearProduct.Forward(normed, HeadWeight, null);
 
     /// <inheritdoc/>
     public IEnumerable<(long Start, Tensor Weight)> HeadChunks(long rows)
