@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one entrance on Linux and macOS. Every verb does its own set-up; nothing has to be installed by hand but the .NET SDK.
+# The one entrance on Linux and macOS. Nothing has to be installed but the .NET SDK; every verb builds what it needs.
 set -euo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDTERMINALLOGGER=off
@@ -8,7 +8,6 @@ usage() {
   cat <<'EOF'
 usage: ./build.sh VERB
 
-  setup   find or prepare TorchSharp (package, or a drop-in over a system libtorch)
   demo    prune the embedded demo LLaMA with every depth criterion and write a Hugging Face folder
           demo --learned: learned masks, beside magnitude pruning to the same shape
   test    build and run all tests; last line: N passed, N failed, N skipped
@@ -17,8 +16,6 @@ usage: ./build.sh VERB
   clean   remove artifacts/
 EOF
 }
-
-setup() { bash eng/setup.sh; }
 
 build() {  # builds quietly; shows the log when it fails
   local log=artifacts/build.log
@@ -31,11 +28,10 @@ build() {  # builds quietly; shows the log when it fails
 }
 
 case "${1:-}" in
-  setup) setup ;;
-  demo)  setup; shift; exec bash eng/demo.sh "$@" ;;
-  test)  setup; build; shift; exec bash eng/test.sh "$@" ;;
-  bench) setup; build; shift; exec bash eng/bench.sh "$@" ;;
-  pack)  setup; exec bash eng/pack.sh ;;
+  demo)  shift; exec bash eng/demo.sh "$@" ;;
+  test)  build; shift; exec bash eng/test.sh "$@" ;;
+  bench) build; shift; exec bash eng/bench.sh "$@" ;;
+  pack)  exec bash eng/pack.sh ;;
   clean) rm -rf artifacts ;;
   ''|help|-h|--help) usage ;;
   *) echo "Unknown verb '$1'." >&2; usage >&2; exit 2 ;;

@@ -11,7 +11,7 @@ run Scoring "$model" 10 128 4
 run Streaming "$model"
 run CheckpointSpeed
 run Training "$model"
-LLMSHEARING_CACHE_MB=0 run Training memory "$model"
+run Training memory "$model"
 run DataStreams
 if [ -n "${2:-}" ]; then
   run TokenizerSpeed "$model" "$2"

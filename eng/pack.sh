@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Packs the four libraries and the tool into artifacts/packages.
+# Packs the four libraries and the tool into artifacts/packages. The tool contains libtorch, so it has one package for each platform and a small
+# one that points to them. By default it is made for this platform only; for more, each of which fetches its libtorch:
+#   ToolPlatforms='linux-x64;osx-arm64;win-x64;win-arm64' ./build.sh pack
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rm -rf artifacts/packages
 for project in src/*/*.csproj; do
-  dotnet pack "$project" -c Release -v quiet --nologo -o artifacts/packages
+  dotnet pack "$project" -c Release -v quiet --nologo -o artifacts/packages -p:CreateHardLinksForPublishFilesIfPossible=true
 done
+rm -rf artifacts/publish   # what the tool's package was made of
 ls -1 artifacts/packages
-if grep -q '>system<' artifacts/supplier.props 2>/dev/null; then
-  echo "Note: the four libraries depend on NuGet TorchSharp. The tool's package carries what it runs on, here the drop-in over a"
-  echo "system libtorch: it serves machines like this one. Pack it where the feed has TorchSharp before publishing it."
-fi

@@ -5,7 +5,7 @@
 //   masked / step       a step of mask learning (all kinds of masks, drawn anew; the weights' gradients too) against a step of all weights, both without recomputation
 //   adam / pass         the optimizer with clipping's norm left out against one reading and writing pass over parameter, gradient and both moments
 // Usage: Training [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS]           times
-//        Training memory [MODEL_FOLDER] [BATCH] [LENGTH]             growth of resident memory: in a step, and above the base weights; set LLMSHEARING_CACHE_MB=0
+//        Training memory [MODEL_FOLDER] [BATCH] [LENGTH]             growth of resident memory: in a step, and above the base weights
 using System.Diagnostics;
 using System.Text.Json;
 using LlmShearing;

@@ -2,6 +2,7 @@
 using System.Runtime.InteropServices;
 using LlmShearing.Cli;
 
+LlmShearing.TorchProcess.Prepare();
 using var cancellation = new CancellationTokenSource();
 
 // The first signal asks the work to stop and clean up; a second one ends the process at once.

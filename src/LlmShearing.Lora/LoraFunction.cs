@@ -53,7 +53,7 @@ internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
         List<Tensor> saved = ctx.get_saved_variables();
         var (x, weight, a, b, h) = (saved[0], saved[1], saved[2], saved[3], saved[4]);
         Tensor dy = grad_output.contiguous().view(-1, weight.shape[0]);                           // [N, out]
-        Tensor? dx = call.NeedsInput ? dy.mm(weight) : null;                                      // [N, in]
+        Tensor? dx = call.NeedsInput ? LinearProduct.InputGradient(dy, weight) : null;                                      // [N, in]
         Tensor da = empty_like(a), db = empty_like(b);
         using (var update = new LowRankUpdate(a, b, dy.shape[0], call.Scale, call.Mask))
             update.Backward(x, h, dy, dx, da, db);
@@ -64,7 +64,7 @@ internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
     private static (Tensor Y, Tensor X, Tensor H) Compute(Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, double scale, DropoutMask? mask)
     {
         Tensor rows = x.contiguous();
-        Tensor y = nn.functional.linear(rows, weight, bias!).contiguous();
+        Tensor y = LinearProduct.Forward(rows, weight, bias).contiguous();
         long n = rows.NumberOfElements / weight.shape[1];
         using var update = new LowRankUpdate(a, b, n, scale, mask);
         Tensor h = empty([n, update.Padded], dtype: ScalarType.Float32, device: rows.device);

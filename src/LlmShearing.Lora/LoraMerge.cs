@@ -55,6 +55,7 @@ public static class LoraMerge
         ArgumentException.ThrowIfNullOrEmpty(baseFolder);
         ArgumentException.ThrowIfNullOrEmpty(adapterFolder);
         ArgumentException.ThrowIfNullOrEmpty(targetFolder);
+        TorchRuntime.EnsureLoaded();
         options ??= new LoraMergeOptions();
         CheckpointSurgery.RefuseNested(baseFolder, targetFolder);
         CheckpointSurgery.RefuseNested(adapterFolder, targetFolder);

@@ -53,7 +53,7 @@ internal sealed unsafe class LowRankUpdate : IDisposable
     public void Forward(Tensor x, Tensor y, Tensor h)
     {
         float* px = Floats(x), py = Floats(y), ph = Floats(h);
-        ForPieces(piece =>
+        HostThreads.For(_pieces, piece =>
         {
             using Scratch scratch = new(_mask is null ? 0 : _tile * _in);
             foreach ((int row, int rows) in Tiles(piece))
@@ -80,7 +80,7 @@ internal sealed unsafe class LowRankUpdate : IDisposable
         float* sums = (float*)NativeMemory.Alloc((nuint)(size * _pieces), sizeof(float));
         try
         {
-            ForPieces(piece =>
+            HostThreads.For(_pieces, piece =>
             {
                 float* sumA = sums + (piece * size), sumB = sumA + sizeA;
                 new Span<float>(sumA, sizeA).Clear();
@@ -148,16 +148,6 @@ internal sealed unsafe class LowRankUpdate : IDisposable
         int end = Math.Min(_rows, (piece + 1) * _pieceRows);
         for (int row = piece * _pieceRows; row < end; row += _tile)
             yield return (row, Math.Min(_tile, end - row));
-    }
-
-    private void ForPieces(Action<int> work)
-    {
-        int threads = Math.Min(get_num_threads(), _pieces);
-        if (threads > 1)
-            Parallel.For(0, _pieces, new ParallelOptions { MaxDegreeOfParallelism = threads }, work);
-        else
-            for (int i = 0; i < _pieces; i++)
-                work(i);
     }
 
     private static float* Zeros(long count) => (float*)NativeMemory.AllocZeroed((nuint)count, sizeof(float));

@@ -76,7 +76,7 @@ internal sealed class DemoCommand : ShearCommand
         (JsonElement recovery, double recovered) = Recover(run, folder, training, evaluation, place);
         run.Result(() => Json(rows, text, recovery, recovered), console =>
         {
-            Print(console, rows, text, folder, Command("CRITERION"));
+            Print(console, rows, text, Command("CRITERION"));
             Print(console, rows, recovery, recovered, folder);
         });
     }
@@ -99,11 +99,9 @@ internal sealed class DemoCommand : ShearCommand
     private static void Print(IAnsiConsole console, List<(string Criterion, JsonElement Result)> rows, JsonElement recovery, double recovered, string folder)
     {
         JsonElement pruned = rows.First(r => r.Criterion == Recovered).Result;
-        console.Line();
-        console.Line($"recovery of {Recovered} by LoRA, {recovery.GetProperty("step").GetInt64()} steps, {Numbers.Count(recovery.GetProperty("tokens").GetInt64())} tokens of other documentation, {Numbers.Significant(recovery.GetProperty("seconds").GetDouble(), 3)} s");
-        console.Line($"perplexity: dense {Number(pruned, "perplexity_before")}, pruned {Number(pruned, "perplexity_after")}, recovered {Numbers.Significant(recovered)}");
+        console.Line($"{Recovered}, recovered by LoRA in {recovery.GetProperty("step").GetInt64()} steps and {Numbers.Significant(recovery.GetProperty("seconds").GetDouble(), 3)} s: perplexity {Number(pruned, "perplexity_after")} -> {Numbers.Significant(recovered)}");
         console.Line("The dense model never saw this kind of text: part of the gain is getting used to it.");
-        console.Line($"adapter: {Path.Combine(folder, "adapter")}; merged model: {Path.Combine(folder, "recovered")}");
+        console.Line($"Hugging Face folders, one a criterion, 'adapter' and 'recovered': {folder}");
     }
 
     private static JsonObject Json(List<(string Criterion, JsonElement Result)> rows, ReferenceText text, JsonElement recovery, double recovered) => new()
@@ -114,7 +112,7 @@ internal sealed class DemoCommand : ShearCommand
         ["criteria"] = new JsonObject(rows.Select(r => KeyValuePair.Create(r.Criterion, (JsonNode?)JsonNode.Parse(r.Result.GetRawText())))),
     };
 
-    private static void Print(IAnsiConsole console, List<(string Criterion, JsonElement Result)> rows, ReferenceText text, string folder, string[] command)
+    private static void Print(IAnsiConsole console, List<(string Criterion, JsonElement Result)> rows, ReferenceText text, string[] command)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns(
             new TableColumn("criterion"), new TableColumn("blocks removed"), new TableColumn("parameters").RightAligned(),
@@ -130,7 +128,6 @@ internal sealed class DemoCommand : ShearCommand
         console.Write(table);
         console.Line($"text: {text.Source}; blocks in the order of removal");
         console.Line($"each row: shear {string.Join(' ', command)} (angular: --contiguous, too)");
-        console.Line($"Hugging Face folders: {Path.Combine(folder, rows[0].Criterion)} and its neighbours");
     }
 
     private static string Number(JsonElement result, string name) =>

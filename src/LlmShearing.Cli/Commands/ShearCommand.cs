@@ -45,7 +45,11 @@ internal abstract class ShearCommand : Command
         {
             cancellation.ThrowIfCancellationRequested();
             if (parsed.GetValue(_common.Threads) is int threads)
+            {
+                TorchRuntime.EnsureLoaded();
                 set_num_threads(threads);
+            }
+
             Execute(new Invocation(surroundings, _common, parsed, progress, cancellation));
         });
     }

@@ -40,6 +40,7 @@ internal static class ExitCodes
     private static (int Code, string Message) Explain(Exception e) => e switch
     {
         OperationCanceledException => (Failed, "cancelled"),
+        TorchUnavailableException => (Failed, e.Message),
         // A full or broken disk is no mistake of the user's; a missing file (a subclass of IOException) is.
         ShearingException { InnerException: IOException io } when io.GetType() == typeof(IOException) => (Failed, e.Message),
         ShearingException or TokenizerException or UsageException or OptionsValidationException => (BadInput, e.Message),

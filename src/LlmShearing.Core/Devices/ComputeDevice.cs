@@ -70,7 +70,7 @@ public static class ComputeDevice
 
     private static int CudaDevices()
     {
-        InitializeDeviceType(DeviceType.CPU);   // without any libtorch this says so in plain words, where the next call does not
+        TorchRuntime.EnsureLoaded();   // without any libtorch this says so in plain words, where the next call does not
         return cuda.is_available() ? cuda.device_count() : 0;
     }
 

@@ -28,6 +28,7 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
     private StreamedLlama(LlamaCheckpoint checkpoint, ScalarType dtype, Device? device, bool owned)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
+        TorchRuntime.EnsureLoaded();
         _ = WeightMemory.StoredAs(dtype);
         (_checkpoint, Dtype, Device, _owned) = (checkpoint, dtype, device ?? CPU, owned);
         LlamaShape shape = checkpoint.Config.Shape;
@@ -105,7 +106,7 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();
         foreach ((_, Tensor weight) in HeadChunks(4096))
-            parts.Add(nn.functional.linear(normed, weight));                                         // [..., rows]
+            parts.Add(LinearProduct.Forward(normed, weight, null));                                         // [..., rows]
         return cat(parts.ToArray(), -1).MoveToOuterDisposeScope();
     }
 

@@ -32,7 +32,7 @@ public static class TokenLosses
             for (int i = 0; i < sums.Length; i++)
             {
                 using var inner = NewDisposeScope();
-                Tensor logits = nn.functional.linear(Slice(normed, i), weight).to(ScalarType.Float32);   // [n, rows]
+                Tensor logits = LinearProduct.Forward(Slice(normed, i), weight, null).to(ScalarType.Float32);   // [n, rows]
                 Tensor sum = logits.logsumexp(-1);                                                       // [n]
                 if (sums[i] is { } old)
                 {

@@ -34,6 +34,9 @@ internal readonly unsafe struct WeightMemory
     /// <summary>Number of elements.</summary>
     public long ElementCount { get; }
 
+    /// <summary>The first byte; null when there is no element.</summary>
+    public byte* Start => _start;
+
     /// <summary>The elements of a float32 tensor.</summary>
     public float* Floats => _dtype == ScalarType.Float32 ? (float*)_start : throw new InvalidOperationException($"The tensor holds {_dtype}, not Float32.");
 

@@ -33,6 +33,7 @@ public sealed partial class LlamaGates
         foreach ((PruningAxes axis, ReadOnlyMemory<float> flat) in values)
             if (flat.Length != Sizes(shape, axis).Sum())
                 throw new ArgumentException($"There are {flat.Length} {axis} gates; the model has {Sizes(shape, axis).Sum()} such units. Give one value for each.", nameof(values));
+        TorchRuntime.EnsureLoaded();
         IReadOnlyList<Tensor>? Each(PruningAxes axis)
         {
             if (!values.TryGetValue(axis, out ReadOnlyMemory<float> flat))

@@ -50,6 +50,7 @@ public sealed partial class LlamaGates : IDisposable
     public static LlamaGates Ones(LlamaShape shape, PruningAxes axes, bool requiresGrad = false, Device? device = null, bool gateEmbedding = true)
     {
         ArgumentNullException.ThrowIfNull(shape);
+        TorchRuntime.EnsureLoaded();
         Tensor One(int n) => ones(n, dtype: ScalarType.Float32, device: device ?? CPU).requires_grad_(requiresGrad).DetachFromDisposeScope();
         IReadOnlyList<Tensor> Each(Func<LayerShape, int> size) => [.. shape.Layers.Select(l => One(size(l)))];
         int layers = shape.Layers.Length;

@@ -27,7 +27,7 @@ public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
     /// <param name="dtype">Type of the weights; default float32.</param>
     /// <param name="device">Device; default CPU.</param>
     public LlamaModel(LlamaConfig config, ScalarType dtype = ScalarType.Float32, Device? device = null)
-        : base(nameof(LlamaModel))
+        : base(TorchRuntime.Loaded(nameof(LlamaModel)))
     {
         ArgumentNullException.ThrowIfNull(config);
         Device place = device ?? CPU;
@@ -102,7 +102,7 @@ public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
     public Tensor FinalNorm(Tensor hidden, LlamaPass? pass = null) => norm.Gated(hidden, pass?.Hidden);
 
     /// <inheritdoc/>
-    public Tensor Logits(Tensor normed) => nn.functional.linear(normed, HeadWeight);
+    public Tensor Logits(Tensor normed) => LinearProduct.Forward(normed, HeadWeight, null);
 
     /// <inheritdoc/>
     public IEnumerable<(long Start, Tensor Weight)> HeadChunks(long rows)

@@ -66,7 +66,7 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
     {
         ArgumentNullException.ThrowIfNull(input);
         EnsureChannels(input);
-        return nn.functional.linear(input, weight, bias);
+        return LinearProduct.Forward(input, weight, bias);
     }
 
     /// <summary>y = ((x * inputGate) Wᵀ + b) * outputGate.</summary>
@@ -94,11 +94,11 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
                 b = bias is null ? null : bias * gate;
             }
 
-            return nn.functional.linear(input, w, b);
+            return LinearProduct.Forward(input, w, b);
         }
 
         Tensor x = inputGate is null ? input : input * inputGate.to(input.dtype);                             // [..., in]
-        Tensor y = _tap is null ? nn.functional.linear(x, weight, bias) : _tap.Project(this, x);              // [..., out]
+        Tensor y = _tap is null ? LinearProduct.Forward(x, weight, bias) : _tap.Project(this, x);              // [..., out]
         return outputGate is null ? y : y * outputGate.to(y.dtype);
     }
 

@@ -31,9 +31,9 @@ internal static class LossGradient
             {
                 using var inner = NewDisposeScope();
                 long count = Math.Min(TokensAtOnce, n - start);
-                Tensor p = nn.functional.linear(x.narrow(0, start, count), weight).to(ScalarType.Float32);   // [n, rows]
+                Tensor p = LinearProduct.Forward(x.narrow(0, start, count), weight, null).to(ScalarType.Float32);   // [n, rows]
                 p.sub_(normaliser.narrow(0, start, count).unsqueeze(1)).exp_();
-                gradient.narrow(0, start, count).add_(p.to(weight.dtype).mm(weight).to(ScalarType.Float32));
+                gradient.narrow(0, start, count).add_(LinearProduct.InputGradient(p.to(weight.dtype), weight).to(ScalarType.Float32));
             }
         }
 

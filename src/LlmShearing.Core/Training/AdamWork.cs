@@ -27,7 +27,7 @@ internal static unsafe class AdamWork
         }
 
         double[] sums = new double[pieces.Count];
-        InParallel(pieces.Count, i => sums[i] = AdamKernel.SumOfSquares(pieces[i].Gradient, pieces[i].Length));
+        HostThreads.For(pieces.Count, i => sums[i] = AdamKernel.SumOfSquares(pieces[i].Gradient, pieces[i].Length));
         GC.KeepAlive(alive);
         return sums.Sum() + (elsewhere.Count == 0 ? 0 : HostValues.Number(stack(elsewhere).sum()));
     }
@@ -53,7 +53,7 @@ internal static unsafe class AdamWork
                 Apply(slot, gradient, update);
         }
 
-        InParallel(pieces.Count, i => AdamKernel.Apply(pieces[i]));
+        HostThreads.For(pieces.Count, i => AdamKernel.Apply(pieces[i]));
         foreach ((AdamSlot slot, _) in moved)
             slot.Publish();
         GC.KeepAlive(moved);
@@ -87,15 +87,5 @@ internal static unsafe class AdamWork
             piece.Second += start;
             pieces.Add(piece);
         }
-    }
-
-    private static void InParallel(int count, Action<int> work)
-    {
-        int threads = Math.Min(get_num_threads(), count);
-        if (threads > 1)
-            Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads }, work);
-        else
-            for (int i = 0; i < count; i++)
-                work(i);
     }
 }

@@ -11,8 +11,8 @@ public static class CrossEntropy
     private const long ElementsAtOnce = 256 << 10, ElementsElsewhere = 16 << 20;
 
     /// <summary>Turns logits into scale * d(sum of losses)/d(logits) = scale * (softmax - onehot).</summary>
-    /// <param name="logits">[n, V], float32, without a graph; overwritten by the gradient.</param>
-    /// <param name="targets">Ids to predict [n], int64.</param>
+    /// <param name="logits">[n, V], float32, or contiguous bfloat16 on the CPU; without a graph; overwritten by the gradient. Arithmetic is float32 for both.</param>
+    /// <param name="targets">Ids to predict [n], int64, each in [0, V).</param>
     /// <param name="scale">Weight of one token, above 0.</param>
     /// <returns>Sum of the losses, in nats.</returns>
     /// <exception cref="ArgumentException">Shapes or types do not fit.</exception>
@@ -21,8 +21,10 @@ public static class CrossEntropy
         ArgumentNullException.ThrowIfNull(logits);
         ArgumentNullException.ThrowIfNull(targets);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(scale);
-        if (logits.dim() != 2 || targets.dim() != 1 || targets.shape[0] != logits.shape[0] || logits.dtype != ScalarType.Float32)
-            throw new ArgumentException($"Expected float32 logits [n, V] and targets [n], found {logits.dtype} [{string.Join(", ", logits.shape)}] and [{string.Join(", ", targets.shape)}].");
+        if (logits.dim() != 2 || targets.dim() != 1 || targets.shape[0] != logits.shape[0] || (logits.dtype != ScalarType.Float32 && !CrossEntropyKernel.Serves(logits)))
+            throw new ArgumentException($"Expected float32 logits [n, V] (or contiguous bfloat16 on the CPU) and targets [n], found {logits.dtype} [{string.Join(", ", logits.shape)}] and [{string.Join(", ", targets.shape)}].");
+        if (CrossEntropyKernel.Serves(logits))
+            return CrossEntropyKernel.InPlace(logits, targets, scale);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         long n = logits.shape[0], rows = RowsAtOnce(logits);
@@ -52,6 +54,8 @@ public static class CrossEntropy
     /// <summary>The objective of plain language modelling.</summary>
     internal sealed class Objective : ITrainingObjective, IMicroBatchObjective
     {
+        public bool TakesOwnType => true;
+
         public IMicroBatchObjective Begin(TrainingBatch batch, Tensor ids, Tensor scored) => this;
 
         public Tensor AtLogits(Tensor logits, Tensor targets, long first, double scale, LossSums losses)

@@ -13,13 +13,12 @@ internal static class Gradients
     public static void AddProduct(Parameter weight, Tensor output, Tensor input)
     {
         using var scope = NewDisposeScope();
-        Tensor left = output.t();                                                         // [out, n]
-        if (weight.grad is not { } sum)
-            weight.grad = left.mm(input).to(ScalarType.Float32);
-        else if (sum.dtype == input.dtype)
-            sum.addmm_(left, input);
+        if (weight.grad is { } sum && sum.dtype == input.dtype && !LinearProduct.UsesOneDnn(input, weight))
+            sum.addmm_(output.t(), input);
+        else if (weight.grad is { } wide)
+            wide.add_(LinearProduct.WeightGradient(output, input, weight));
         else
-            sum.add_(left.mm(input));
+            weight.grad = LinearProduct.WeightGradient(output, input, weight).to(ScalarType.Float32);
     }
 
     /// <summary>weight.grad[index[i]] += rows[i].</summary>

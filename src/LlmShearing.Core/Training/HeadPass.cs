@@ -41,7 +41,8 @@ internal sealed class HeadPass(LlamaModel model, LlamaPass pass, long logitBytes
     {
         using var noGrad = no_grad();
         long n = normed.shape[0], vocabulary = _head.shape[0];
-        long most = Math.Clamp(logitBytes / sizeof(float) / vocabulary, 1, n), slices = (n + most - 1) / most;
+        bool own = _head.dtype == ScalarType.BFloat16 && HostMemory.Serves(_head) && objective.TakesOwnType;
+        long most = Math.Clamp(logitBytes / (own ? sizeof(short) : sizeof(float)) / vocabulary, 1, n), slices = (n + most - 1) / most;
         long atOnce = (n + slices - 1) / slices;                                                         // even slices: no small rest, and less memory
         Tensor? result = wanted ? empty_like(normed) : null;                                             // [N, H]
         for (long first = 0; first < n; first += atOnce)
@@ -50,12 +51,14 @@ internal sealed class HeadPass(LlamaModel model, LlamaPass pass, long logitBytes
             using var scope = NewDisposeScope();
             long count = Math.Min(atOnce, n - first);
             Tensor x = normed.narrow(0, first, count);                                                   // [c, H]
-            Tensor logits = nn.functional.linear(x, _head).to(ScalarType.Float32);                       // [c, V]
+            Tensor logits = LinearProduct.Forward(x, _head, null);                                       // [c, V]
+            if (!own)
+                logits = logits.to(ScalarType.Float32);
             Tensor gradient = objective.AtLogits(logits, targets.narrow(0, first, count), first, scale, losses);
             if (gradient.dim() != 2 || gradient.shape[0] != count || gradient.shape[1] != vocabulary)
                 throw new TrainingException($"The objective returned a gradient of shape [{string.Join(", ", gradient.shape)}] for logits of shape [{count}, {vocabulary}]. Both must be equal.");
             gradient = gradient.to(_head.dtype);
-            result?.narrow(0, first, count).addmm_(gradient, _head, 0);
+            result?.narrow(0, first, count).copy_(LinearProduct.InputGradient(gradient, _head));
             if (_head.requires_grad)
                 Gradients.AddProduct(_head, gradient, x);
         }

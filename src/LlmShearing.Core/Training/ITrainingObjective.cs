@@ -40,13 +40,19 @@ public interface IMicroBatchObjective : IDisposable
     /// <returns>False when the block's output has no loss of its own.</returns>
     bool Wants(int layer) => false;
 
+    /// <summary>
+    /// Whether <see cref="AtLogits"/> takes logits on the CPU in the type of the model, bfloat16 too, and may return the gradient in it: a third of the memory, and no conversions. It
+    /// must compute in float32 all the same.
+    /// </summary>
+    bool TakesOwnType => false;
+
     /// <summary>Loss at the logits of some scored positions.</summary>
-    /// <param name="logits">[n, V], float32; may be overwritten.</param>
+    /// <param name="logits">[n, V], contiguous, float32 unless <see cref="TakesOwnType"/>; may be overwritten.</param>
     /// <param name="targets">Ids to predict [n], int64.</param>
     /// <param name="first">Index of the first of these n positions among the scored positions of the micro-batch.</param>
     /// <param name="scale">Weight of one token in the step.</param>
     /// <param name="losses">Receives sums over tokens, not scaled, by name; the name "lm" is the cross entropy, "loss" the whole.</param>
-    /// <returns>Gradient of scale * sum of losses with respect to the logits [n, V], float32, in the caller's dispose scope; may be <paramref name="logits"/> itself.</returns>
+    /// <returns>Gradient of scale * sum of losses with respect to the logits [n, V], of their type, in the caller's dispose scope; may be <paramref name="logits"/> itself.</returns>
     Tensor AtLogits(Tensor logits, Tensor targets, long first, double scale, LossSums losses);
 
     /// <summary>Loss at the output of a block.</summary>

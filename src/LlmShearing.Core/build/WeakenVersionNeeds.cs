@@ -80,7 +80,7 @@ namespace LlmShearing.Build
             return !Log.HasLoggedErrors;
         }
 
-        // GCC 11, which Ubuntu 22.04 and RHEL 9 have at least: what is newer is weakened when forced.
+        // When forced, needs for what is newer than GCC 11 are weakened, where nothing of theirs is bound.
         private const int NewestKnown = 29;
 
         // The newest GLIBCXX_3.4.N in the machine's libstdc++; that of GCC 11 when there is none to be found, because a weak need does no harm.
@@ -134,10 +134,16 @@ namespace LlmShearing.Build
                         names.Add(name);
                     }
 
-                    auxiliary += BitConverter.ToUInt32(file, Checked(auxiliary + 12));
+                    long further = BitConverter.ToUInt32(file, Checked(auxiliary + 12));
+                    if (further == 0)
+                        break;
+                    auxiliary += further;
                 }
 
-                need += BitConverter.ToUInt32(file, Checked(need + 12));
+                long next = BitConverter.ToUInt32(file, Checked(need + 12));
+                if (next == 0)
+                    break;
+                need += next;
             }
 
             return names;

@@ -14,6 +14,7 @@ public partial class SourceRulesTests
         ["WeightMemory.cs"] = "checks the device",
         ["ComputeDevice.cs"] = "names devices",
         ["ComputeType.cs"] = "names devices",
+        ["TorchRuntime.cs"] = "loads the native library",
         ["CrossEntropy.cs"] = "asks for the device to choose a size",
         ["LlamaModel.cs"] = "default device",
         ["LlamaModel.Random.cs"] = "random numbers are drawn on the CPU",
