@@ -14,7 +14,7 @@ public static class DeviceTraps
 {
     /// <summary>Runs work plainly, under the first trap, where it must give the same bits, and under both, where it must give the same numbers.</summary>
     /// <param name="work">Makes everything that it uses, and returns numbers that depend on all of it.</param>
-    /// <param name="tolerance">Of the largest number, for the way without plain memory.</param>
+    /// <param name="tolerance">Of the largest number, for the way without plain memory; other orders of sums round otherwise, in bfloat16 in the third digit.</param>
     public static void AssertStays(Func<double[]> work, double tolerance = 1e-4)
     {
         double[] expected = work();

@@ -12,6 +12,7 @@ public partial class SourceRulesTests
         ["HostValues.cs"] = "copies to the CPU first",
         ["HostMemory.cs"] = "checks the device",
         ["WeightMemory.cs"] = "checks the device",
+        ["LinearProduct.cs"] = "checks the device",
         ["ComputeDevice.cs"] = "names devices",
         ["ComputeType.cs"] = "names devices",
         ["TorchRuntime.cs"] = "loads the native library",

@@ -26,7 +26,7 @@ public sealed class StaysOnDeviceTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Work_UnderTraps_GivesTheSameNumbers(string name) => DeviceTraps.AssertStays(All[name]);
+    public void Work_UnderTraps_GivesTheSameNumbers(string name) => DeviceTraps.AssertStays(All[name], name.Contains("bfloat16", StringComparison.Ordinal) ? 5e-3 : 1e-4);
 
     private static double[] Train(string kind, LoraOptions options, ScalarType type = ScalarType.Float32)
     {

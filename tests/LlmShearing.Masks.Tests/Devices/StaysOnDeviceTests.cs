@@ -25,7 +25,7 @@ public sealed class StaysOnDeviceTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Work_UnderTraps_GivesTheSameNumbers(string name) => DeviceTraps.AssertStays(All[name], tolerance: 1e-3);
+    public void Work_UnderTraps_GivesTheSameNumbers(string name) => DeviceTraps.AssertStays(All[name], name.Contains("bfloat16", StringComparison.Ordinal) ? 5e-3 : 1e-3);
 
     private static double[] Learn(MaskLearningOptions options, ScalarType type)
     {
