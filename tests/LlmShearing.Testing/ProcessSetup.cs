@@ -5,6 +5,8 @@ namespace LlmShearing.Testing;
 
 internal static class ProcessSetup
 {
+#pragma warning disable CA2255 // this library belongs to test programs alone
     [ModuleInitializer]
     internal static void Run() => TorchProcess.Prepare();
+#pragma warning restore CA2255
 }
