@@ -1,6 +1,6 @@
-// A projection with its adapter as one step of the graph: y = x Wᵀ + b + s · drop(x) Aᵀ Bᵀ with a frozen W. Kept for the backward pass are x, which
-// is alive anyway, and h [N, r]; the backward pass adds the adapter's part onto the gradient of x that the frozen weight gives. For float32 on the
-// CPU; elsewhere the same is composed of operators (see LoraTap).
+// A projection with its adapter as one step of the graph: y = x Wᵀ + b + s · drop(x) Aᵀ Bᵀ with a frozen W. Kept for the backward pass are drop(x)
+// and h [N, r]; for the gradient of x the mask is drawn again. Products are made in the type of the activations with float32 sums inside, as mixed precision does;
+// the factors and their gradients stay float32. Composed step by step (see LoraTap), autograd would keep and add tensors of the activations' size.
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -9,21 +9,22 @@ namespace LlmShearing.Lora;
 
 internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
 {
+    // MKL's float32 products are several times slower when one side has fewer columns than this.
+    private const long FewestColumns = 16;
     private const string Key = "call";
 
     public override string Name => "LoraProjection";
 
-    /// <summary>Whether this projection can be run here.</summary>
-    public static bool Supports(Projection projection, Tensor x, int rank) =>
-        x.dtype == ScalarType.Float32 && projection.weight.dtype == ScalarType.Float32 && HostMemory.Serves(x) && HostMemory.Serves(projection.weight)
-        && !projection.weight.requires_grad && projection.bias is not { requires_grad: true }
-        && LowRankUpdate.Fits(x.NumberOfElements / projection.InFeatures, projection.InFeatures, projection.OutFeatures, rank);
+    /// <summary>Whether this projection can be run here. Without a graph 16-bit activations are left to <see cref="LoraTap.Compose"/>, whose product of the factors is float32.</summary>
+    public static bool Supports(Projection projection, Tensor x) =>
+        x.dtype == projection.weight.dtype && (x.dtype == ScalarType.Float32 || (x.dtype == ScalarType.BFloat16 && is_grad_enabled()))
+        && !projection.weight.requires_grad && projection.bias is not { requires_grad: true } && x.NumberOfElements > 0;
 
     /// <summary>The projection's output with the adapter's part.</summary>
     /// <param name="projection">The frozen projection.</param>
     /// <param name="x">[..., in].</param>
-    /// <param name="a">A [r, in].</param>
-    /// <param name="b">B [out, r].</param>
+    /// <param name="a">A [r, in], float32.</param>
+    /// <param name="b">B [out, r], float32.</param>
     /// <param name="scale">s.</param>
     /// <param name="mask">Dropout of x, or null.</param>
     /// <returns>[..., out].</returns>
@@ -40,8 +41,8 @@ internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
     {
         var (x, weight, bias, a, b, call) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor?)vars[2], (Tensor)vars[3], (Tensor)vars[4], (Call)vars[5]);
         using var scope = NewDisposeScope();
-        (Tensor y, Tensor rows, Tensor h) = Compute(x, weight, bias, a, b, call.Scale, call.Mask);
-        ctx.save_for_backward([x.is_contiguous() ? x : rows.MoveToOuterDisposeScope(), weight, a, b, h.MoveToOuterDisposeScope()]);
+        (Tensor y, Tensor kept, Tensor h) = Compute(x, weight, bias, a, b, call.Scale, call.Mask);
+        ctx.save_for_backward([kept.MoveToOuterDisposeScope(), weight, a, b, h.MoveToOuterDisposeScope()]);
         ctx.save_data(Key, call);
         return y.MoveToOuterDisposeScope();
     }
@@ -51,26 +52,51 @@ internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
         using var scope = NewDisposeScope();
         var call = (Call)ctx.get_data(Key)!;
         List<Tensor> saved = ctx.get_saved_variables();
-        var (x, weight, a, b, h) = (saved[0], saved[1], saved[2], saved[3], saved[4]);
+        var (kept, weight, a, b, h) = (saved[0], saved[1], saved[2], saved[3], saved[4]);         // kept [N, in]
+        long rank = a.shape[0];
         Tensor dy = grad_output.contiguous().view(-1, weight.shape[0]);                           // [N, out]
-        Tensor? dx = call.NeedsInput ? LinearProduct.InputGradient(dy, weight) : null;                                      // [N, in]
-        Tensor da = empty_like(a), db = empty_like(b);
-        using (var update = new LowRankUpdate(a, b, dy.shape[0], call.Scale, call.Mask))
-            update.Backward(x, h, dy, dx, da, db);
-        return [dx?.view(x.shape).MoveToOuterDisposeScope()!, null!, null!, da.MoveToOuterDisposeScope(), db.MoveToOuterDisposeScope(), null!];
+        Tensor wideA = Widened(a, 0, kept.dtype), wideB = Widened(b, 1, kept.dtype);                  // [R, in], [out, R]
+        Tensor dh = dy.mm(wideB);                                                                 // [N, R]
+        dh.mul_(FactorOf(call.Scale, call.Mask));
+        Tensor db = dy.t().mm(h).narrow(1, 0, rank).to(ScalarType.Float32).contiguous();          // [out, r]
+        Tensor da = dh.t().mm(kept).narrow(0, 0, rank).to(ScalarType.Float32);                    // [r, in]
+        Tensor? dx = null;                                                                        // [N, in]
+        if (call.NeedsInput)
+        {
+            dx = LinearProduct.InputGradient(dy, weight);
+            if (call.Mask is { } mask)
+                dx.add_(mask.Drop(dh.mm(wideA), inPlace: true));
+            else
+                dx.addmm_(dh, wideA);
+        }
+
+        return [dx?.view([.. grad_output.shape[..^1], weight.shape[1]]).MoveToOuterDisposeScope()!, null!, null!, Own(da, a), Own(db, b), null!];
     }
 
-    // y [..., out], the contiguous x, h [N, padded r].
-    private static (Tensor Y, Tensor X, Tensor H) Compute(Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, double scale, DropoutMask? mask)
+    // y [..., out], what dropout leaves of x [N, in], h [N, R].
+    private static (Tensor Y, Tensor Kept, Tensor H) Compute(Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, double scale, DropoutMask? mask)
     {
-        Tensor rows = x.contiguous();
-        Tensor y = LinearProduct.Forward(rows, weight, bias).contiguous();
-        long n = rows.NumberOfElements / weight.shape[1];
-        using var update = new LowRankUpdate(a, b, n, scale, mask);
-        Tensor h = empty([n, update.Padded], dtype: ScalarType.Float32, device: rows.device);
-        update.Forward(rows, y, h);
-        return (y, rows, h);
+        Tensor rows = x.contiguous().view(-1, weight.shape[1]);                                   // [N, in]
+        Tensor y = LinearProduct.Forward(rows, weight, bias);                                     // [N, out]
+        Tensor kept = mask is { } m ? m.Drop(rows) : rows;
+        Tensor h = nn.functional.linear(kept, Widened(a, 0, x.dtype));
+        h.mul_(FactorOf(scale, mask));
+        y.addmm_(h, Widened(b, 1, x.dtype).t());
+        return (y.view([.. x.shape[..^1], weight.shape[0]]), kept, h);
     }
+
+    // Dropout's factor of what is kept goes with the scale, so that the mask is 0 or 1, exact in every type.
+    private static double FactorOf(double scale, DropoutMask? mask) => scale * (mask?.Kept ?? 1);
+
+    // A factor in the type of the activations; a low rank is padded with zeros where that is faster.
+    private static Tensor Widened(Tensor factor, int dim, ScalarType dtype)
+    {
+        Tensor f = factor.detach().to(dtype);
+        long missing = dtype == ScalarType.Float32 ? Math.Max(0, FewestColumns - f.shape[dim]) : 0;
+        return missing == 0 ? f : nn.functional.pad(f, dim == 0 ? [0, 0, 0, missing] : [0, missing]);
+    }
+
+    private static Tensor Own(Tensor gradient, Tensor of) => gradient.view(of.shape).MoveToOuterDisposeScope();
 
     private sealed record Call(double Scale, DropoutMask? Mask, bool NeedsInput);
 }

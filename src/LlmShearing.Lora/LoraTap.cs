@@ -23,7 +23,7 @@ internal sealed class LoraTap(LoraTarget target, ulong stream, Projection projec
     }
 
     public Tensor Project(Projection owner, Tensor input) =>
-        LoraFunction.Supports(owner, input, Target.Rank) ? LoraFunction.Run(owner, input, A, B, Target.Scale, dropout.Mask(stream)) : Compose(owner, input);
+        LoraFunction.Supports(owner, input) ? LoraFunction.Run(owner, input, A, B, Target.Scale, dropout.Mask(stream)) : Compose(owner, input);
 
     /// <summary>The same out of operators, for any device and type.</summary>
     internal Tensor Compose(Projection owner, Tensor input)

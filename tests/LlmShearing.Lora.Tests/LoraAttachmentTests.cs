@@ -110,11 +110,12 @@ public class LoraAttachmentTests
     }
 
     [Fact]
-    public void Forward_BFloat16Base_DeltaIsComputedInFloat32()
+    public void Forward_BFloat16BaseWithoutGraph_DeltaIsComputedInFloat32()
     {
         using LlamaModel model = TinyLlama.Create(TinyLlama.Config(), dtype: ScalarType.BFloat16);
         using LoraAttachment attachment = TinyLora.Attach(model);
         Assert.All(attachment.Parameters, p => Assert.Equal(ScalarType.Float32, p.Value.dtype));
+        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Projection projection = model.layers[0].self_attn!.q_proj;
         Tensor x = TinyLlama.Ids(TinyLlama.Batch(1, 2, 8)).to(ScalarType.BFloat16).div_(50);                                  // [2, 8]

@@ -45,7 +45,7 @@ internal static class TinyLora
     public static float[] Values(Tensor values)
     {
         using var scope = NewDisposeScope();
-        return LoraCase.Floats(values.detach());
+        return LoraCase.Floats(values.detach().to(ScalarType.Float32));
     }
 
     public static Dictionary<string, byte[]> Weights(LlamaModel model) =>

@@ -41,6 +41,13 @@ public sealed class StaysOnDeviceTests
         {
             StepLosses losses = step.Compute([new TrainingBatch(TinyLlama.Batch(i, 2, 9)), new TrainingBatch(TinyLlama.Batch(9, 3, 5))], i, 4);
             numbers.AddRange([losses.Loss, optimizer.GradientNorm()]);
+            if (type == ScalarType.BFloat16)
+            {
+                // Adam turns a gradient that is nothing but rounding into a whole step, so here the gradients themselves are looked at.
+                using var inner = NewDisposeScope();
+                return [.. numbers, .. attachment.Parameters.SelectMany(p => DeviceTraps.Numbers(p.Value.grad!))];
+            }
+
             optimizer.Step([.. groups.Select(_ => 0.01)]);
             optimizer.ZeroGradients();
         }
