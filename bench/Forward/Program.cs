@@ -1,5 +1,5 @@
 // Forward pass against its own matrix products, and gates against no gates; in turn, in one process. Prints JSON with ratios of medians.
-// Usage: Forward [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS]
+// Usage: Forward [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS] [float32|bfloat16]
 using System.Diagnostics;
 using System.Text.Json;
 using LlmShearing;
@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 string folder = args.Length > 0 ? args[0] : Path.Combine(AppContext.BaseDirectory, "../../../../samples/models/demo-llama-2.5m");
 int batch = args.Length > 1 ? int.Parse(args[1]) : 4, length = args.Length > 2 ? int.Parse(args[2]) : 512, rounds = args.Length > 3 ? int.Parse(args[3]) : 7;
-using LlamaModel model = LlamaModel.Load(folder);
+TorchProcess.Prepare();
+ScalarType type = ComputeType.Resolve(args.Length > 4 ? args[4] : "float32", CPU);
+using LlamaModel model = LlamaModel.Load(folder, type);
 using var noGrad = no_grad();
 LlamaShape shape = model.Config.Shape;
 using Tensor ids = randint(0, shape.VocabSize, [batch, length], dtype: ScalarType.Int64);
@@ -30,8 +32,8 @@ for (int i = -1; i < rounds; i++)
 
 Console.WriteLine(JsonSerializer.Serialize(new
 {
-    model = Path.GetFileName(folder.TrimEnd('/')), batch, length, rounds,
-    forward_over_matmuls = Median(f.Zip(p, (a, b) => a / b)), wanted_forward = 1.25,
+    model = Path.GetFileName(folder.TrimEnd('/')), batch, length, rounds, type = ComputeType.NameOf(type),
+    forward_over_matmuls = Median(f.Zip(p, (a, b) => a / b)), wanted_forward = type == ScalarType.Float32 ? 1.15 : 1.5,
     gates_over_none = Median(g.Zip(f, (a, b) => a / b)), wanted_gates = 1.03,
     forward_seconds = Median(f), matmul_seconds = Median(p), gated_seconds = Median(g),
 }));
@@ -41,7 +43,7 @@ void MatrixProducts()
 {
     using var scope = NewDisposeScope();
     int n = batch * length, h = shape.HiddenSize;
-    Tensor x = ones(n, h);
+    Tensor x = ones(n, h, dtype: type);
     foreach (LlamaBlock block in model.layers)
     {
         using var inner = NewDisposeScope();
@@ -51,9 +53,9 @@ void MatrixProducts()
             _ = nn.functional.linear(x, a.k_proj.weight);
             _ = nn.functional.linear(x, a.v_proj.weight);
             int heads = shape.Layers[block.Layer].QueryHeads, d = shape.HeadDim;
-            Tensor q = ones(batch * heads, length, d), k = ones(batch * heads, d, length);
+            Tensor q = ones(batch * heads, length, d, dtype: type), k = ones(batch * heads, d, length, dtype: type);
             _ = q.bmm(k).bmm(q);
-            _ = nn.functional.linear(ones(n, a.o_proj.InFeatures), a.o_proj.weight);
+            _ = nn.functional.linear(ones(n, a.o_proj.InFeatures, dtype: type), a.o_proj.weight);
         }
 
         if (block.mlp is { } m)

@@ -4,7 +4,9 @@
 //   lora / step         a step of adapters (rank 8, dropout 0.05, all seven projections) on the frozen model against a step of all weights, both without recomputation
 //   masked / step       a step of mask learning (all kinds of masks, drawn anew; the weights' gradients too) against a step of all weights, both without recomputation
 //   adam / pass         the optimizer with clipping's norm left out against one reading and writing pass over parameter, gradient and both moments
-// Usage: Training [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS]           times
+//   peer                the whole step, optimizer included, against the same model in plain operators (bench/Peer) under torch.optim.AdamW
+//   step / float32      with bfloat16: a step against the same in float32
+// Usage: Training [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS] [float32|bfloat16]   times
 //        Training memory [MODEL_FOLDER] [BATCH] [LENGTH]             growth of resident memory: in a step, and above the base weights
 using System.Diagnostics;
 using System.Text.Json;
@@ -18,7 +20,9 @@ bool memory = args is ["memory", ..];
 string[] rest = memory ? args[1..] : args;
 string folder = rest.Length > 0 ? rest[0] : Path.Combine(AppContext.BaseDirectory, "../../../../samples/models/demo-llama-2.5m");
 int batch = rest.Length > 1 ? int.Parse(rest[1]) : 4, length = rest.Length > 2 ? int.Parse(rest[2]) : 256, rounds = rest.Length > 3 ? int.Parse(rest[3]) : 5;
-using LlamaModel model = LlamaModel.Load(folder, ScalarType.Float32);
+TorchProcess.Prepare();
+ScalarType type = ComputeType.Resolve(rest.Length > 4 ? rest[4] : "float32", CPU);
+using LlamaModel model = LlamaModel.Load(folder, type);
 var random = new Random(1);
 int[] ids = [.. Enumerable.Range(0, batch * length).Select(_ => random.Next(model.Config.Shape.VocabSize))];
 TrainingBatch[] batches = [new TrainingBatch(new TokenBatch(batch, length, ids))];
@@ -56,32 +60,63 @@ using MaskLearner masks = Masks();
 var masked = new TrainingStep(masks, new TrainingStepOptions { Recompute = false });
 var products = new StepProducts(model, batch, length);
 var pass = new MemoryPass(adam, model);
-List<double> p = [], k = [], r = [], a = [], m = [], n = [], l = [], d = [], g = [];
+var peer = new PlainLlama(model, train: true);
+using Tensor peerIds = tensor(ids.Select(i => (long)i).ToArray(), batch, length);
+using var peerAdam = optim.AdamW(peer.Parameters, 1e-9, weight_decay: 0.01);
+using LlamaModel? wide = type == ScalarType.Float32 ? null : LlamaModel.Load(folder, ScalarType.Float32);
+using FullModel? wideFull = wide is null ? null : new FullModel(wide);
+using AdamW? wideAdam = wideFull is null ? null : new AdamW(wideFull.Groups(new OptimizerOptions()));
+TrainingStep? wideStep = wideFull is null ? null : new TrainingStep(wideFull, new TrainingStepOptions { Recompute = false });
+List<double> p = [], k = [], r = [], a = [], m = [], n = [], l = [], d = [], g = [], e = [], o = [], w = [];
 for (int i = -1; i < rounds; i++)
 {
     double[] round =
     [
         Time(products.Run), Time(() => Step(keep)), Time(() => Step(recompute)),
         Time(pass.Run), Time(() => adam.Step([.. adam.Groups.Select(_ => 0.0)], 0.5)), Time(() => adam.GradientNorm()), Adapters(whole: false), Adapters(whole: false, dropout: 0),
-        Time(() => Step(masked)),
+        Time(() => Step(masked)), Time(PeerStep), Time(WholeStep), Time(WideStep),
     ];
     if (i < 0)
         continue;
-    foreach ((List<double> list, double time) in new[] { p, k, r, m, a, n, l, d, g }.Zip(round))
+    foreach ((List<double> list, double time) in new[] { p, k, r, m, a, n, l, d, g, e, o, w }.Zip(round))
         list.Add(time);
 }
 
 Console.WriteLine(JsonSerializer.Serialize(new
 {
-    model = name, batch, length, rounds, threads = get_num_threads(),
-    step_over_products = Ratio(k, p), wanted_step = 1.35,
+    model = name, batch, length, rounds, type = ComputeType.NameOf(type), threads = get_num_threads(),
+    step_over_products = Ratio(k, p), wanted_step = type == ScalarType.Float32 ? 1.25 : 1.8,
     recompute_over_step = Ratio(r, k), wanted_recompute = 1.4,
     lora_over_step = Ratio(l, k), wanted_lora = 0.75, lora_without_dropout_over_step = Ratio(d, k),
     masked_over_step = Ratio(g, k), wanted_masked = 1.05,
-    adam_over_pass = Ratio(a, m), wanted_adam = 2.0,
+    adam_over_pass = Ratio(a, m), wanted_adam = 1.5,
+    whole_step_over_peer = Ratio(o, e), wanted_peer = 0.9,
+    step_over_float32 = wide is null ? 1 : Ratio(k, w), wanted_over_float32 = 0.5,
     norm_over_pass = Ratio(n, m),
-    products_seconds = Median(p), step_seconds = Median(k), recompute_seconds = Median(r), pass_seconds = Median(m), adam_seconds = Median(a), norm_seconds = Median(n), lora_seconds = Median(l),
+    products_seconds = Median(p), step_seconds = Median(k), recompute_seconds = Median(r), pass_seconds = Median(m), adam_seconds = Median(a), norm_seconds = Median(n), lora_seconds = Median(l), peer_seconds = Median(e), whole_step_seconds = Median(o), float32_seconds = Median(w),
 }));
+
+void PeerStep()
+{
+    using var scope = NewDisposeScope();
+    peerAdam.zero_grad();
+    Tensor loss = peer.Loss(peerIds);
+    loss.backward();
+    peerAdam.step();
+    _ = loss.item<float>();
+}
+
+void WholeStep()
+{
+    Step(keep);
+    adam.Step([.. adam.Groups.Select(_ => 0.0)], AdamW.ClipScale(adam.GradientNorm(), 1));
+}
+
+void WideStep()
+{
+    wideAdam?.ZeroGradients();
+    wideStep?.Compute(batches, 0, 0);
+}
 
 void Step(TrainingStep step, bool keepGradients = false)
 {

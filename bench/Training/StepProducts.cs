@@ -10,7 +10,7 @@ internal sealed class StepProducts(LlamaModel model, int batch, int length)
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         int n = batch * length, h = model.Config.Shape.HiddenSize;
-        Tensor x = ones(n, h);
+        Tensor x = ones(n, h, dtype: model.Dtype);
         foreach (LlamaBlock block in model.layers)
         {
             if (block.self_attn is { } a)
@@ -19,14 +19,14 @@ internal sealed class StepProducts(LlamaModel model, int batch, int length)
                 Linear(x, a.k_proj.weight);
                 Linear(x, a.v_proj.weight);
                 Attention(model.Config.Shape.Layers[block.Layer].QueryHeads, model.Config.Shape.HeadDim);
-                Linear(ones(n, a.o_proj.InFeatures), a.o_proj.weight);
+                Linear(ones(n, a.o_proj.InFeatures, dtype: model.Dtype), a.o_proj.weight);
             }
 
             if (block.mlp is { } m)
             {
                 Linear(x, m.gate_proj.weight);
                 Linear(x, m.up_proj.weight);
-                Linear(ones(n, m.down_proj.InFeatures), m.down_proj.weight);
+                Linear(ones(n, m.down_proj.InFeatures, dtype: model.Dtype), m.down_proj.weight);
             }
         }
 
@@ -44,7 +44,7 @@ internal sealed class StepProducts(LlamaModel model, int batch, int length)
     private void Attention(int heads, int size)
     {
         using var scope = NewDisposeScope();
-        Tensor q = ones(batch * heads, length, size), k = ones(batch * heads, size, length);
+        Tensor q = ones(batch * heads, length, size, dtype: model.Dtype), k = ones(batch * heads, size, length, dtype: model.Dtype);
         Tensor scores = q.bmm(k);                     // [B * N, T, T]
         Tensor context = scores.bmm(q);               // [B * N, T, hd]
         _ = context.bmm(k);                           // gradient of the weights

@@ -36,7 +36,7 @@ internal sealed class LinearFunction : autograd.SingleTensorFunction<LinearFunct
         Tensor dy = grad_output.contiguous().view(-1, weight.shape[0]);                              // [n, out]
         Tensor? dx = call.Input ? LinearProduct.InputGradient(dy, weight).view(x.shape).MoveToOuterDisposeScope() : null;
         Tensor? dw = call.Weight ? LinearProduct.WeightGradient(dy, x.reshape(-1, weight.shape[1]), weight).MoveToOuterDisposeScope() : null;
-        Tensor? db = call.Bias ? dy.sum(0).MoveToOuterDisposeScope() : null;
+        Tensor? db = call.Bias ? dy.sum([0L]).MoveToOuterDisposeScope() : null;
         return [dx!, dw!, db!, null!];
     }
 

@@ -31,7 +31,7 @@ public partial class SourceRulesTests
         ["FrozenWeights.cs"] = "copies to the CPU first",
         ["AngularDistanceScorer.cs"] = "float64 numbers are made on the CPU",
         ["LoraAdapter.cs"] = "random numbers are drawn on the CPU",
-        ["LoraDropout.cs"] = "masks are drawn on the CPU, then moved",
+        ["DropoutMask.cs"] = "masks are drawn on the CPU, then moved",
         ["LoraMerge.cs"] = "works on files",
         ["LoraAttachment.cs"] = "writes files",
         ["PeftFolder.cs"] = "works on files",

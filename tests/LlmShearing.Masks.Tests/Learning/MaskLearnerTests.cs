@@ -156,10 +156,10 @@ public sealed class MaskLearnerTests
         Assert.Contains("hidden 0.002 of 0.500", before.Problem);
         Assert.Contains("Train for about 30 steps", before.Problem);
 
-        TrainingRunOptions longer = Run with { Steps = 300, EvaluateEvery = 0, CheckpointEvery = 300, Optimizer = Run.Optimizer with { LearningRate = 1e-3 } };
+        TrainingRunOptions longer = Run with { Steps = 450, EvaluateEvery = 0, CheckpointEvery = 450, Optimizer = Run.Optimizer with { LearningRate = 1e-3 } };
         using var data = new ScriptedData();
         new Trainer().Run(learner, data, longer, folder["run"]);
-        MaskConvergence after = learner.Convergence(300);
+        MaskConvergence after = learner.Convergence(450);
         Assert.True(after.IsReached, after.Problem);
         Assert.Null(after.Problem);
     }
