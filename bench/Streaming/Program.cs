@@ -97,6 +97,9 @@ static string[] Self() => Path.GetFileNameWithoutExtension(Environment.ProcessPa
 
 static long Peak(string mode, string folder, int rows, int length)
 {
+    TorchProcess.Prepare();
+    if (mode != "resident")
+        TorchProcess.ReturnFreedMemory();
     using (Tensor warm = ones(8, 8))
         warm.matmul(warm).Dispose();
     if (mode != "none")

@@ -31,6 +31,7 @@ internal static class ModelFolder
     {
         if (stream)
         {
+            TorchProcess.ReturnFreedMemory();   // who streams has little of it
             StreamedLlama streamed = StreamedLlama.Open(folder, compute.Type, compute.Device);
             return new OpenModel(streamed, streamed);
         }

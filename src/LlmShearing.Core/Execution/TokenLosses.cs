@@ -27,12 +27,20 @@ public static class TokenLosses
         long n = normed.shape[0];
         var parts = new Tensor[(n + TokensAtOnce - 1) / TokensAtOnce];
         Tensor?[] sums = new Tensor?[parts.Length];
+        LogSumExpKernel?[] kernels = new LogSumExpKernel?[parts.Length];
         foreach ((_, Tensor weight) in source.HeadChunks(VocabularyRows))
         {
             for (int i = 0; i < sums.Length; i++)
             {
                 using var inner = NewDisposeScope();
-                Tensor logits = LinearProduct.Forward(Slice(normed, i), weight, null).to(ScalarType.Float32);   // [n, rows]
+                Tensor logits = LinearProduct.Forward(Slice(normed, i), weight, null);                   // [n, rows]
+                if (LogSumExpKernel.Serves(logits))
+                {
+                    (kernels[i] ??= new LogSumExpKernel((int)logits.shape[0])).Add(logits);
+                    continue;
+                }
+
+                logits = logits.to(ScalarType.Float32);
                 Tensor sum = logits.logsumexp(-1);                                                       // [n]
                 if (sums[i] is { } old)
                 {
@@ -52,7 +60,8 @@ public static class TokenLosses
             using var inner = NewDisposeScope();
             Tensor rows = source.HeadRows(Slice(targets, i));                                            // [n, H]
             Tensor target = (Slice(normed, i).to(ScalarType.Float32) * rows.to(ScalarType.Float32)).sum(-1);
-            parts[i] = (sums[i]! - target).MoveToOuterDisposeScope();
+            Tensor sum = kernels[i] is { } kernel ? tensor(kernel.Values(), device: normed.device) : sums[i]!;
+            parts[i] = (sum - target).MoveToOuterDisposeScope();
         }
 
         return cat(parts, 0).MoveToOuterDisposeScope();
