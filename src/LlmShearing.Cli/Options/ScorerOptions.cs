@@ -8,7 +8,7 @@ internal sealed class ScorerOptions
 {
     private static readonly string[] Reductions = ["sum", "mean", "max", "prod"];
 
-    public Option<string?> Name { get; } = Opt.Text("--scorer", "NAME", $"Criterion: {string.Join(", ", Composition.Names)}.");
+    public Option<string?> Name { get; } = Opt.Named("--scorer", "NAME", $"Criterion: {string.Join(", ", Composition.Names)}.", Composition.Names);
 
     public Option<double?> NormPower { get; } = Opt.Number("--norm-power", "P", "magnitude, taylor: power in |x|^P. [default: 1]", v => v is >= 0.01 and <= 16, "a number from 0.01 to 16");
 

@@ -31,7 +31,7 @@ public class AddLlmShearingTests
         using ServiceProvider provider = Provider(s => s.AddLlmShearing().AddScorer("mine", _ => Fake()));
 
         Assert.Equal(
-            "No scorer is registered as 'tayler'. Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, mine, random, taylor.",
+            "No scorer is registered as 'tayler'. Did you mean 'taylor'? Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, mine, random, taylor.",
             Assert.Throws<UnknownComponentException>(() => provider.GetRequiredService<IComponentCatalog<IImportanceScorer>>().Resolve("tayler")).Message);
         Assert.Equal(
             "No strategy is registered as ''. Registered: block-depth, targeted-width.",
@@ -119,7 +119,7 @@ public class AddLlmShearingTests
     [InlineData("Depth:Cuont", "3", "Cuont")]
     [InlineData("Scorers:Magnitude:Power", "3", "Power")]
     [InlineData("Target:Widht", "3", "Widht")]
-    [InlineData("Scorer", "tayler", "Scorer: No scorer is registered as 'tayler'. Registered: angular,")]
+    [InlineData("Scorer", "tayler", "Scorer: No scorer is registered as 'tayler'. Did you mean 'taylor'? Registered: angular,")]
     [InlineData("Strategy", "depth", "Strategy: No strategy is registered as 'depth'. Registered: block-depth, sized, targeted-width.")]
     [InlineData("Scorer", "", "Scorer field is required")]
     [InlineData("Depth:ProtectLast", "-1", "ProtectLast must be between 0 and 65536")]
