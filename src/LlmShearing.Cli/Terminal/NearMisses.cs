@@ -25,7 +25,7 @@ internal static class NearMisses
         (["--dropout"], ["lora-dropout"]),
         (["--targets"], ["target-modules", "lora-target-modules", "lora-modules"]),
         (["--train-in-full"], ["modules-to-save"]),
-        (["--clip"], ["max-grad-norm", "clip-norm", "grad-clip", "gradient-clipping", "clip-grad", "gradient-clip-val"]),
+        (["--clip"], ["max-grad-norm", "grad-clip", "gradient-clipping", "clip-grad", "gradient-clip-val"]),
         (["--weight-decay"], ["wd", "decay"]),
         (["--warmup"], ["warmup-steps", "warmup-ratio", "num-warmup-steps", "lr-warmup-steps"]),
         (["--schedule"], ["scheduler", "lr-scheduler", "lr-scheduler-type", "lr-schedule"]),
