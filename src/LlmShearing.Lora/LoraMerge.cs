@@ -1,6 +1,7 @@
 // Merges an adapter folder into a checkpoint folder, a tile of one tensor at a time: neither the model nor the result is ever in memory.
 using System.Buffers;
 using System.Collections.Frozen;
+using Microsoft.Extensions.Logging;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -24,6 +25,10 @@ public sealed record LoraMergeOptions
     /// <summary>Whether every file is flushed to the device before it is renamed.</summary>
     /// <value>Default: false.</value>
     public bool FlushToDisk { get; init; }
+
+    /// <summary>Receives a warning for files that were left out, and for layers of different shapes, which only this library reads; null = nothing.</summary>
+    /// <value>Default: null.</value>
+    public ILogger? Logger { get; init; }
 }
 
 /// <summary>Merging of adapter folders into checkpoint folders, out of core.</summary>
@@ -70,6 +75,7 @@ public static class LoraMerge
             MaxShardSize = options.MaxShardSize,
             FlushToDisk = options.FlushToDisk,
             AuxiliaryFilesFrom = checkpoint.Folder,
+            Logger = options.Logger,
         };
         byte[] buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
         try

@@ -43,7 +43,7 @@ internal sealed class FoldCommand : ShearCommand
         // A checkpoint is read into a trainable like the one that wrote it.
         using LlamaModel model = LlamaModel.Load(folder, Enum.Parse<TorchSharp.torch.ScalarType>((string)trainable["dtype"]!), progress: run.Progress, cancellationToken: run.Cancellation);
         var options = new MaskLearningOptions { Harden = run.Get(_harden), TrainWeights = (string?)trainable["trains"] != "masks", GateEmbedding = (bool)trainable["gate_embedding"]! };
-        using var learner = new MaskLearner(model, layout, options, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder });
+        using var learner = new MaskLearner(model, layout, options, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder, Logger = run.Log });
         TrainingCheckpoint checkpoint = TrainingCheckpoint.Last(learned);
         checkpoint.LoadWeights(learner);
         learner.Export(output, run.Get(_force), run.Cancellation);

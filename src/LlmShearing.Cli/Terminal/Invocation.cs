@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 using Spectre.Console;
 
 namespace LlmShearing.Cli;
@@ -12,6 +13,8 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
 {
     // Token text and paths stay readable; the output is no HTML.
     private static readonly JsonSerializerOptions JsonStyle = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly NoteLogger _log = new();
 
     public Surroundings Surroundings => surroundings;
 
@@ -54,12 +57,31 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
     public void Result(Func<JsonObject> json, Action<IAnsiConsole> human)
     {
         progress.Clear();
+        foreach (string warning in Warnings)
+            Note(warning);
         if (Json)
-            surroundings.Out.WriteLine(json().ToJsonString(JsonStyle));
+            surroundings.Out.WriteLine(WithWarnings(json()).ToJsonString(JsonStyle));
         else
             human(surroundings.CreateConsole());
         surroundings.Out.Flush();
     }
+
+    private JsonObject WithWarnings(JsonObject json)
+    {
+        if (Warnings.Count == 0)
+            return json;
+        if (json["warnings"] is not JsonArray all)
+            json["warnings"] = all = [];
+        foreach (string warning in Warnings)
+            all.Add(warning);
+        return json;
+    }
+
+    /// <summary>What the library warned of in this run.</summary>
+    public IReadOnlyList<string> Warnings => _log.Warnings;
+
+    /// <summary>Takes the library's warnings: they are said as notes, and kept for --json.</summary>
+    public ILogger Log => _log;
 
     /// <summary>Says something on standard error, unless --quiet.</summary>
     public void Note(string message)

@@ -37,6 +37,8 @@ internal static class JsonFile
 
     public static JsonObject ParseObject(ReadOnlySpan<byte> utf8, string path)
     {
+        if (LfsPointer.Is(utf8))
+            throw new CheckpointException(LfsPointer.Message(path, utf8), path);
         if (!System.Text.Unicode.Utf8.IsValid(utf8))
             throw new CheckpointException($"'{path}' is not UTF-8 text.", path);
         try
