@@ -14,7 +14,7 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
     // Token text and paths stay readable; the output is no HTML.
     private static readonly JsonSerializerOptions JsonStyle = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly NoteLogger _log = new();
+    private NoteLogger? _log;
 
     public Surroundings Surroundings => surroundings;
 
@@ -57,8 +57,6 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
     public void Result(Func<JsonObject> json, Action<IAnsiConsole> human)
     {
         progress.Clear();
-        foreach (string warning in Warnings)
-            Note(warning);
         if (Json)
             surroundings.Out.WriteLine(WithWarnings(json()).ToJsonString(JsonStyle));
         else
@@ -78,10 +76,12 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
     }
 
     /// <summary>What the library warned of in this run.</summary>
-    public IReadOnlyList<string> Warnings => _log.Warnings;
+    public IReadOnlyList<string> Warnings => Notes.Warnings;
 
     /// <summary>Takes the library's warnings: they are said as notes, and kept for --json.</summary>
-    public ILogger Log => _log;
+    public ILogger Log => Notes;
+
+    private NoteLogger Notes => _log ??= new NoteLogger(Note);
 
     /// <summary>Says something on standard error, unless --quiet.</summary>
     public void Note(string message)

@@ -1,9 +1,9 @@
-// Keeps the warnings that the library logs while a verb runs, each once.
+// Says the warnings that the library logs while a verb runs, each once, and keeps them for --json.
 using Microsoft.Extensions.Logging;
 
 namespace LlmShearing.Cli;
 
-internal sealed class NoteLogger : ILogger
+internal sealed class NoteLogger(Action<string> say) : ILogger
 {
     private readonly List<string> _warnings = [];
 
@@ -17,7 +17,9 @@ internal sealed class NoteLogger : ILogger
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         string message = formatter(state, exception);
-        if (IsEnabled(logLevel) && !_warnings.Contains(message))
-            _warnings.Add(message);
+        if (!IsEnabled(logLevel) || _warnings.Contains(message))
+            return;
+        _warnings.Add(message);
+        say(message);
     }
 }

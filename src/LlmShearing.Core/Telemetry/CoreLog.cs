@@ -40,4 +40,7 @@ internal static partial class CoreLog
 
     [LoggerMessage(12, LogLevel.Warning, "The blocks in '{Folder}' differ in shape. It is written as model type '{ModelType}' with the sizes of every block in config.json, which only this library reads; other tools cannot load it. The layout Padded (--layout padded) gives a folder that loads anywhere.")]
     public static partial void OnlyReadHere(ILogger logger, string folder, string modelType);
+
+    [LoggerMessage(13, LogLevel.Warning, "{Message}")]
+    public static partial void BeyondTrainedLength(ILogger logger, string message);
 }
