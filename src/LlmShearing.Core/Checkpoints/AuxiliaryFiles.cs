@@ -33,6 +33,20 @@ internal sealed record AuxiliaryFiles(IReadOnlyList<(string Path, string Relativ
         return new AuxiliaryFiles(walk.Files, walk.LeftOut);
     }
 
+    /// <summary>The same with the tokenizer of another folder where that has one: for a model whose vocabulary is no longer its source's.</summary>
+    public AuxiliaryFiles WithTokenizerOf(string folder)
+    {
+        (string Path, string Relative)[] own = [.. Find(folder).Files.Where(f => IsTokenizer(f.Relative))];
+        return own.Any(f => f.Relative is "tokenizer.json" or "tokenizer.model")
+            ? this with { Files = [.. Files.Where(f => !IsTokenizer(f.Relative)), .. own] }
+            : this;
+    }
+
+    private static bool IsTokenizer(string relative) =>
+        relative is "tokenizer.json" or "tokenizer.model" or "tokenizer_config.json" or "special_tokens_map.json" or "added_tokens.json" or "vocab.json" or "merges.txt" or "tekken.json"
+            or "chat_template.jinja" or "chat_template.json"
+        || relative.StartsWith("additional_chat_templates/", StringComparison.Ordinal);
+
     /// <summary>Copies them byte for byte.</summary>
     /// <exception cref="CheckpointException">A file cannot be copied.</exception>
     public void CopyTo(string target, CancellationToken cancellationToken)

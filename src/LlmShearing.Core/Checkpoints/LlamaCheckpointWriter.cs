@@ -52,6 +52,8 @@ public static class LlamaCheckpointWriter
         long total = tensors.Sum(t => t.Bytes), done = 0;
         using AtomicFolder target = AtomicFolder.Create(folder, options.Overwrite);
         AuxiliaryFiles? beside = options.AuxiliaryFilesFrom is { } from ? AuxiliaryFiles.Find(from, target.TemporaryPath, folder) : null;
+        if (options.TokenizerFrom is { } tokenizer)
+            beside = beside?.WithTokenizerOf(tokenizer);
         Planned[][] shards = Split(tensors, options.MaxShardSize);
         var fileOf = new Dictionary<string, string>(StringComparer.Ordinal);
         for (int s = 0; s < shards.Length; s++)

@@ -31,5 +31,8 @@ public sealed record LlamaCheckpointWriterOptions
     /// <value>Default false.</value>
     public bool FlushToDisk { get; init; }
 
+    /// <summary>Folder whose tokenizer, where it has one, takes the place of that in <see cref="AuxiliaryFilesFrom"/>; null = none.</summary>
+    internal string? TokenizerFrom { get; init; }
+
     internal OutputFiles Files { get; init; } = OutputFiles.Default;
 }
