@@ -58,7 +58,7 @@ internal sealed class FoldCommand : ShearCommand
         string file = Path.Combine(learned, "run.json");
         if (!File.Exists(file))
             throw new UsageException($"There is no '{file}'. Give the folder of a run of 'shear learn', usually its --out with .run added.");
-        if (JsonNode.Parse(InputFile.Text(file))?["configuration"]?["trainable"] is not JsonObject trainable || trainable["masks"] is not JsonArray)
+        if (SafeJson.Node(InputFile.Text(file))?["configuration"]?["trainable"] is not JsonObject trainable || trainable["masks"] is not JsonArray)
             throw new UsageException($"'{learned}' is no run of mask learning.");
         return trainable["target"] is not null
             ? trainable

@@ -16,7 +16,7 @@ internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Inv
     {
         JsonObject manifest = Json(null);
         string path = stages[FileName];
-        JsonNode? known = File.Exists(path) ? JsonNode.Parse(InputFile.Text(path)) : null;
+        JsonNode? known = File.Exists(path) ? SafeJson.Node(InputFile.Text(path)) : null;
         manifest["inputs"] = known?["inputs"]?.DeepClone() ?? Inputs();
         if (stage is not null)
             manifest["last"] = stage;
@@ -28,7 +28,7 @@ internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Inv
         var results = new JsonObject();
         foreach (string stage in Stages)
             if (File.Exists(stages[stage + ".json"]))
-                results[stage] = JsonNode.Parse(InputFile.Text(stages[stage + ".json"]));
+                results[stage] = SafeJson.Node(InputFile.Text(stages[stage + ".json"]));
         string plan = Path.Combine(stages["learn.run"], "plan.json");
         return new JsonObject
         {
@@ -37,7 +37,7 @@ internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Inv
             ["recipe"] = recipe.Json(),
             ["stages"] = results,
             ["evaluations"] = new JsonArray([.. Evaluations("learn"), .. Evaluations("continue")]),
-            ["plan"] = File.Exists(plan) ? JsonNode.Parse(InputFile.Text(plan)) : null,
+            ["plan"] = File.Exists(plan) ? SafeJson.Node(InputFile.Text(plan)) : null,
             ["run"] = stages.Path,
             ["out"] = target,
         };
@@ -54,7 +54,7 @@ internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Inv
             JsonObject? line = null;
             try
             {
-                line = JsonNode.Parse(text) as JsonObject;
+                line = SafeJson.Node(text) as JsonObject;
             }
             catch (JsonException)
             {

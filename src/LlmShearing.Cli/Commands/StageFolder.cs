@@ -41,11 +41,10 @@ internal sealed record StageFolder(string Path)
 
     /// <summary>Whether a training verb says that it was interrupted.</summary>
     public static bool IsInterrupted(JsonElement result) =>
-        result.TryGetProperty("stop", out JsonElement stop) && stop.GetString() == "interrupted";
+        result.TryGetProperty("stop", out JsonElement stop) && stop.ValueKind == JsonValueKind.String && stop.Text() == "interrupted";
 
     private static JsonElement Read(string file)
     {
-        using JsonDocument document = JsonDocument.Parse(InputFile.Text(file));
-        return document.RootElement.Clone();
+        return SafeJson.Element(InputFile.Text(file));
     }
 }

@@ -98,9 +98,9 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
             return null;
         foreach (string text in File.ReadLines(log))
         {
-            using JsonDocument line = JsonDocument.Parse(text);
+            using JsonDocument line = SafeJson.Document(text);
             JsonElement root = line.RootElement;
-            if (root.GetProperty("kind").GetString() != "evaluation")
+            if (root.GetProperty("kind").Text() != "evaluation")
                 continue;
             return root.GetProperty("step").GetInt64() != 0 ? null : new EvaluationLosses(
                 0, root.GetProperty("loss").GetDouble(), root.GetProperty("sets").EnumerateObject().ToDictionary(s => s.Name, s => s.Value.GetDouble(), StringComparer.Ordinal), 0);

@@ -1,6 +1,5 @@
 // From an exception to an exit code and one or two plain lines on standard error.
 using System.Text.Json;
-using LlmShearing.Tokenizers;
 using Microsoft.Extensions.Options;
 
 namespace LlmShearing.Cli;
@@ -41,9 +40,10 @@ internal static class ExitCodes
     {
         OperationCanceledException => (Failed, "cancelled"),
         TorchUnavailableException => (Failed, e.Message),
+        UsageException => (BadInput, e.Message),
         // A full or broken disk is no mistake of the user's; a missing file (a subclass of IOException) is.
         ShearingException { InnerException: IOException io } when io.GetType() == typeof(IOException) => (Failed, e.Message),
-        ShearingException or TokenizerException or UsageException or OptionsValidationException => (BadInput, e.Message),
+        ShearingException or OptionsValidationException => (BadInput, e.Message),
         FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or JsonException => (BadInput, e.Message),
         IOException => (Failed, e.Message),
         OutOfMemoryException => (Failed, "there is not enough memory. Try --stream, a smaller --batch-size, or shorter sequences."),

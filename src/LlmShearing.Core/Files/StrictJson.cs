@@ -47,16 +47,11 @@ internal sealed class StrictJson
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(stream, Options);
+            using JsonDocument document = SafeJson.Document(stream, Options);
             return read(new StrictJson(document.RootElement, ""));
         }
         catch (JsonException e)
         {
-            throw error($"{file} is not valid JSON: {e.Message}", e);
-        }
-        catch (InvalidOperationException e)
-        {
-            // Text is decoded when it is asked for: broken UTF-8 and half surrogate pairs show here.
             throw error($"{file} is not valid JSON: {e.Message}", e);
         }
         catch (Exception e) when (e is FormatException or ShearingException)
@@ -98,7 +93,7 @@ internal sealed class StrictJson
     public string Text(string name)
     {
         JsonElement value = Required(name);
-        return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Error(name, $"expected text, found {Kind(value)}");
+        return value.ValueKind == JsonValueKind.String ? value.Text() : throw Error(name, $"expected text, found {Kind(value)}");
     }
 
     public string? TextOrNull(string name) => Has(name) ? Text(name) : null;
@@ -107,7 +102,7 @@ internal sealed class StrictJson
     public int Count(string name, int maxCount) => Elements(name, maxCount).Length;
 
     public string[] Texts(string name, int maxCount) =>
-        [.. Elements(name, maxCount).Select((e, i) => e.ValueKind == JsonValueKind.String ? e.GetString()! : throw Error($"{name}[{i}]", $"expected text, found {Kind(e)}"))];
+        [.. Elements(name, maxCount).Select((e, i) => e.ValueKind == JsonValueKind.String ? e.Text() : throw Error($"{name}[{i}]", $"expected text, found {Kind(e)}"))];
 
     /// <summary>Whole numbers from 0, or null.</summary>
     public long?[] LongsOrNull(string name, int maxCount) =>
@@ -207,7 +202,7 @@ internal sealed class StrictJson
     {
         if (element.ValueKind == JsonValueKind.Number && element.TryGetDouble(out double value) && double.IsFinite(value))
             return value;
-        return (element.ValueKind == JsonValueKind.String ? element.GetString() : null) switch
+        return (element.ValueKind == JsonValueKind.String ? element.Text() : null) switch
         {
             "inf" => double.PositiveInfinity,
             "-inf" => double.NegativeInfinity,

@@ -44,7 +44,7 @@ internal sealed class DomainJournal : IDisposable
             at += line.Length + 1;
             try
             {
-                JsonObject json = JsonNode.Parse(line)!.AsObject();
+                JsonObject json = SafeJson.Node(line)!.AsObject();
                 if (json["settings"] is JsonObject given)
                     (settings, good) = (given, at);
                 else if (json["source"] is JsonObject source)
