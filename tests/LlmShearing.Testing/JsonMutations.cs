@@ -93,7 +93,7 @@ public static class JsonMutations
         }
     }
 
-    /// <summary>Reads all damaged copies; whatever comes out must be a <see cref="ShearingException"/> that names the file.</summary>
+    /// <summary>Reads all damaged copies; whatever comes out must be a <see cref="ShearingException"/> that names the file, or another one of its folder.</summary>
     /// <returns>A line for each copy that ended otherwise.</returns>
     public static IReadOnlyList<string> Failures(string file, string json, Action read, int entries = 8)
     {
@@ -105,7 +105,7 @@ public static class JsonMutations
             {
                 read();
             }
-            catch (ShearingException e) when (e.Message.Contains(Path.GetFileName(file), StringComparison.Ordinal))
+            catch (ShearingException e) when (e.Message.Contains(Path.GetFileName(file), StringComparison.Ordinal) || e.Message.Contains(Path.GetDirectoryName(file)!, StringComparison.Ordinal))
             {
             }
             catch (Exception e)

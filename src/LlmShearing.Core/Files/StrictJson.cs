@@ -54,6 +54,10 @@ internal sealed class StrictJson
         {
             throw error($"{file} is not valid JSON: {e.Message}", e);
         }
+        catch (OverflowException e)
+        {
+            throw error($"{file}: its numbers are too large to add up.", e);
+        }
         catch (Exception e) when (e is FormatException or ShearingException)
         {
             throw error($"{file}: {e.Message}", e);
@@ -80,6 +84,15 @@ internal sealed class StrictJson
         return value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long number) && number >= min
             ? number
             : throw Error(name, $"expected a whole number from {min}, found {Kind(value)}");
+    }
+
+    /// <summary>A finite number.</summary>
+    public double Number(string name)
+    {
+        JsonElement value = Required(name);
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
+            ? number
+            : throw Error(name, $"expected a number, found {Kind(value)}");
     }
 
     public bool Bool(string name)

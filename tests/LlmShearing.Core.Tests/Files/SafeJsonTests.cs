@@ -2,7 +2,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace LlmShearing.Tests.Files;
+namespace LlmShearing.Core.Tests.Files;
 
 public class SafeJsonTests
 {
