@@ -31,6 +31,7 @@ public sealed class PerplexityEvaluator(PerplexityOptions? options = null)
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
+        LlamaModel.EnsureAlive(source);
         protocol ??= PerplexityProtocol.Documents;
         PerplexityWindows windows = WindowBuilder.Build(rows, protocol, source.Config.Shape.VocabSize, source.Config.BosTokenId);
         IReadOnlyList<float[]> losses = TokenLosses(source, windows.Windows, gates, progress, cancellationToken);
@@ -57,6 +58,7 @@ public sealed class PerplexityEvaluator(PerplexityOptions? options = null)
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
+        LlamaModel.EnsureAlive(source);
         ArgumentNullException.ThrowIfNull(windows);
         int batchTokens = _options.BatchTokens ?? (source.IsResident ? PerplexityOptions.DefaultBatchTokens : PerplexityOptions.DefaultStreamedBatchTokens);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchTokens, 1, nameof(PerplexityOptions.BatchTokens));

@@ -48,10 +48,10 @@ public sealed partial class LlamaModel
 
     /// <inheritdoc/>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    public override void train(bool on = true)
+    public override void train(bool train = true)
     {
         EnsureAlive();
-        base.train(on);
+        base.train(train);
     }
 
     /// <inheritdoc/>
@@ -86,7 +86,9 @@ public sealed partial class LlamaModel
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        if (_disposed)
+            return;
+        base.Dispose(disposing);   // asks for the parameters
         _disposed = true;
-        base.Dispose(disposing);
     }
 }
