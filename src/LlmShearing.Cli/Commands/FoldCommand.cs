@@ -43,7 +43,7 @@ internal sealed class FoldCommand : ShearCommand
         // A checkpoint is read into a trainable like the one that wrote it.
         using LlamaModel model = LlamaModel.Load(folder, Dtype(trainable), progress: run.Progress, cancellationToken: run.Cancellation);
         var options = new MaskLearningOptions { Harden = run.Get(_harden), TrainWeights = trainable.Text("trains") != "masks", GateEmbedding = trainable.Has("gate_embedding") ? trainable.Bool("gate_embedding", false) : throw trainable.Missing("gate_embedding") };
-        using var learner = new MaskLearner(model, layout, options, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder });
+        using var learner = new MaskLearner(model, layout, options, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder, Logger = run.Log });
         TrainingCheckpoint checkpoint = TrainingCheckpoint.Last(learned);
         checkpoint.LoadWeights(learner);
         learner.Export(output, run.Get(_force), run.Cancellation);

@@ -27,7 +27,7 @@ internal sealed class MergeCommand : ShearCommand
         string adapter = run.Get(_adapter) ?? throw new UsageException("Give --adapter FOLDER.");
         string target = OutputFile.NewFolder(run.Get(_out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER."), run.Get(_force));
         long start = run.Surroundings.Time.GetTimestamp();
-        LoraMerge.Apply(model, adapter, target, new LoraMergeOptions { Overwrite = run.Get(_force), Safe = run.Get(_safe) }, run.Progress, run.Cancellation);
+        LoraMerge.Apply(model, adapter, target, new LoraMergeOptions { Overwrite = run.Get(_force), Safe = run.Get(_safe), Logger = run.Log }, run.Progress, run.Cancellation);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
         run.Result(() => FolderReport.Json(target, ModelFolder.Config(target), seconds), console => console.Line(FolderReport.Line(target, seconds)));
     }
