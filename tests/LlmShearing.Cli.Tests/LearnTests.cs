@@ -192,6 +192,20 @@ public sealed class LearnTests : IDisposable
         DateTime learned = File.GetLastWriteTimeUtc(Path.Combine(_scratch["small.run"], "learned", "model.safetensors"));
         Shear.Json("run", recipe, "--out", _scratch["small"], "--force");
         Assert.Equal(learned, File.GetLastWriteTimeUtc(Path.Combine(_scratch["small.run"], "learned", "model.safetensors")));
+        // A damaged manifest is written anew, a damaged stage is refused by name.
+        string inputs = manifest.GetProperty("inputs").GetRawText();
+        foreach (string damaged in new[] { "", "{", "[]", "{\"inputs\":3}", "{\"inputs\":[1]}", "{\"inputs\":[],\"inputs\":[]}", "{\"a\":\"\\ud800\"}" })
+        {
+            File.WriteAllText(Path.Combine(_scratch["small.run"], "manifest.json"), damaged);
+            Assert.Equal(0, Shear.Run("run", recipe, "--out", _scratch["small"], "--force").Code);
+            using JsonDocument again = JsonDocument.Parse(File.ReadAllText(Path.Combine(_scratch["small.run"], "manifest.json")));
+            Assert.Equal(inputs, again.RootElement.GetProperty("inputs").GetRawText());
+        }
+
+        string stage = Path.Combine(_scratch["small.run"], "source.json"), good = File.ReadAllText(stage);
+        File.WriteAllText(stage, good.Replace("\"perplexity\":", "\"perplexity\":1", StringComparison.Ordinal));
+        Assert.Contains("source.json is damaged", Shear.BadInput("run", recipe, "--out", _scratch["small"], "--force"), StringComparison.Ordinal);
+        File.WriteAllText(stage, good);
         File.WriteAllText(recipe, File.ReadAllText(recipe).Replace("\"hidden\": 96", "\"hidden\": 64", StringComparison.Ordinal));
         Assert.Contains("belongs to another command", Shear.BadInput("run", recipe, "--out", _scratch["small"], "--force"), StringComparison.Ordinal);
     }

@@ -141,7 +141,7 @@ public sealed class UsageTests
     [InlineData("--norm-power", "-1", "a number from 0.01 to 16")]
     [InlineData("--block-reduction", "median", "one of sum, mean, max, prod")]
     public void OptionValue_DoesNotFit_SaysWhatFits(string option, string value, string wanted) =>
-        Assert.Contains($"{option} '{value}' does not fit: give {wanted}.", Shear.BadInput("score", Shear.Demo, option, value), StringComparison.Ordinal);
+        Assert.Contains($"{option} '{value}' does not fit: give {wanted}", Shear.BadInput("score", Shear.Demo, option, value), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("inspect")]

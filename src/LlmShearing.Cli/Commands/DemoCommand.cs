@@ -23,7 +23,7 @@ internal sealed class DemoCommand : ShearCommand
     private readonly Option<string?> _textFolder = Opt.Text("--text-folder", "FOLDER", "Markdown files to use where the .NET SDK has no reference documentation.");
     private readonly Option<double?> _ratio = Opt.Number("--ratio", "R", "Share of the blocks to remove.", v => v is > 0 and < 1, "a number between 0 and 1", 0.25);
 
-    private readonly Option<int?> _steps = Opt.Int("--steps", "N", "Optimizer steps of recovery; with --learned, half as many again learn the masks.", 1, 100);
+    private readonly Option<int?> _steps = Opt.Int("--steps", "N", "Optimizer steps of recovery; with --learned, half as many again learn the masks.", 1, 100, maximum: 1_000_000);
     private readonly Option<bool> _learned = Opt.Flag("--learned", "Learn masks to a smaller shape and continue training, beside magnitude pruning to the same shape with as many tokens.");
 
     private readonly ComputeOptions _compute = new("float32");

@@ -13,7 +13,7 @@ internal sealed class EvalCommand : ShearCommand
     private readonly Option<long?> _rowCount = Opt.Long("--rows", "N", "Use the first N rows of each domain of --data. [default: all]", 1);
     private readonly Option<string?> _plan = Opt.Text("--plan", "FILE", "Evaluate the model as this plan would leave it, without cutting.");
     private readonly Option<bool> _perSequence = Opt.Flag("--per-sequence", "Give the loss of every window, too.");
-    private readonly Option<int?> _batchTokens = Opt.Int("--batch-tokens", "N", "Tokens that go through a block together.", 1, PerplexityOptions.DefaultBatchTokens);
+    private readonly Option<int?> _batchTokens = Opt.Int("--batch-tokens", "N", "Tokens that go through a block together.", 1, PerplexityOptions.DefaultBatchTokens, maximum: Limits.RowLength);
 
     public EvalCommand(Surroundings surroundings)
         : base(

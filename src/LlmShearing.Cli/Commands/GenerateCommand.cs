@@ -11,7 +11,7 @@ internal sealed class GenerateCommand : ShearCommand
     private readonly ModelOptions _model = new();
     private readonly Option<string?> _prompt = Opt.Text("--prompt", "TEXT", "Text to continue.");
     private readonly Option<string?> _promptIds = Opt.Text("--prompt-ids", "IDS", "Token ids to continue, instead of text: 1,5,7.");
-    private readonly Option<int?> _maxNewTokens = Opt.Int("--max-new-tokens", "N", "Tokens to generate at most.", 1, 64);
+    private readonly Option<int?> _maxNewTokens = Opt.Int("--max-new-tokens", "N", "Tokens to generate at most.", 1, 64, maximum: Limits.RowLength);
     private readonly Option<double?> _temperature = Opt.Number("--temperature", "T", "0 takes the most likely token; higher is more random. [default: generation_config.json, else 0]", v => v is >= 0 and <= 1000, "a number from 0");
     private readonly Option<int?> _topK = Opt.Int("--top-k", "K", "Choose among the K most likely tokens; 0 = all. [default: generation_config.json, else 0]", 0);
     private readonly Option<double?> _topP = Opt.Number("--top-p", "P", "Choose among the most likely tokens that reach this probability together; 1 = all. [default: generation_config.json, else 1]", v => v is > 0 and <= 1, "a number above 0, at most 1");

@@ -13,7 +13,7 @@ internal sealed class ReferenceLossCommand : ShearCommand
     private readonly Argument<string?> _folder = new("MODEL") { Description = "Model to measure: of the target size, or the model before pruning.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _rows = Opt.Text("--data", "FOLDER", "Token rows to measure MODEL on, one subfolder a domain: those that training is evaluated on.");
     private readonly Option<long?> _rowCount = Opt.Long("--rows", "N", "Use the first N rows of each domain. [default: 32, as --held-out-rows]", 1);
-    private readonly Option<int?> _batchTokens = Opt.Int("--batch-tokens", "N", "Tokens that go through a block together.", 1, PerplexityOptions.DefaultBatchTokens);
+    private readonly Option<int?> _batchTokens = Opt.Int("--batch-tokens", "N", "Tokens that go through a block together.", 1, PerplexityOptions.DefaultBatchTokens, maximum: Limits.RowLength);
     private readonly Option<string[]> _measured = Opt.Texts("--measured", "SIZE=FILE", "Instead of MODEL: number of parameters of a model, and its losses. Give at least three.");
     private readonly Option<double?> _size = Opt.Number("--size", "N", "Number of parameters to predict for, embeddings included.", v => v is >= 1 and < 1e18, "a number of parameters");
     private readonly Option<string?> _out = Opt.Text("--out", "FILE", "Where the losses go, as JSON.");

@@ -33,6 +33,8 @@ internal sealed class RunCommand : ShearCommand
     protected override void Execute(Invocation run)
     {
         ShearingRecipe recipe = ShearingRecipe.Read(run.Get(_recipe));
+        Check(run, "learn", recipe.Learn);
+        Check(run, "train", recipe.Continue);
         if (run.Get(_dry))
         {
             run.Result(recipe.Json, console => console.Line(recipe.Json().ToJsonString(new JsonSerializerOptions { WriteIndented = true })));
@@ -81,6 +83,15 @@ internal sealed class RunCommand : ShearCommand
         }
 
         run.Result(() => manifest.Json(done ? target : null), console => Print(console, learned, continued, before, after, done ? target : null, work));
+    }
+
+    // Hours of learning must not end at a mistake in the settings of what follows.
+    private void Check(Invocation run, string verb, JsonObject settings)
+    {
+        JsonObject plain = settings.DeepClone().AsObject();
+        if (plain["reference-losses"] is JsonObject)
+            plain["reference-losses"] = "FILE";
+        ConfigFile.Check([verb, "MODEL"], SafeJson.Element(plain.ToJsonString()), $"{run.Get(_recipe)} ({(verb == "learn" ? "learn" : "continue")})", run.Surroundings);
     }
 
     // The type of the stages that do not name one: that of the first, also when the run has moved to another machine meanwhile.

@@ -16,9 +16,9 @@ internal sealed class TokenizeCommand : ShearCommand
     };
 
     private readonly Option<string?> _tokenizer = Opt.Text("--tokenizer", "MODEL", "Hugging Face folder, or a tokenizer.json or tokenizer.model file. Required.");
-    private readonly Option<int?> _length = Opt.Int("--length", "N", "Token ids a row.", 1, CorpusTokenizerOptions.DefaultRowLength);
+    private readonly Option<int?> _length = Opt.Int("--length", "N", "Token ids a row.", 1, CorpusTokenizerOptions.DefaultRowLength, maximum: Limits.RowLength);
     private readonly Option<string?> _out = Opt.Text("--out", "DIR", "Output folder; each domain becomes a subfolder. Required.");
-    private readonly Option<int?> _workers = Opt.Int("--workers", "N", "Threads that encode; the rows do not depend on it. [default: the machine's cores]", 1);
+    private readonly Option<int?> _workers = Opt.Int("--workers", "N", "Threads that encode; the rows do not depend on it. [default: the machine's cores]", 1, maximum: Limits.Threads);
     private readonly Option<bool> _noBos = Opt.Flag("--no-bos", "Put no BOS in front of documents.");
     private readonly Option<bool> _noEos = Opt.Flag("--no-eos", "Put no EOS behind documents.");
     private readonly Option<string?> _remainder = Opt.Choice("--remainder", "The end of a file that fills no row: carried over to the next file of the domain, dropped, or dropped by LLM-Shearing's rule. [default: carry]", "carry", "drop", "llm-shearing");

@@ -9,9 +9,9 @@ internal sealed class CalibrationOptions
 {
     private readonly DataOptions _data = new("calibrate with");
 
-    public Option<int?> Samples { get; } = Opt.Int("--samples", "N", "Windows drawn from text.", 1, 10);
+    public Option<int?> Samples { get; } = Opt.Int("--samples", "N", "Windows drawn from text.", 1, 10, maximum: Limits.Rows);
 
-    public Option<int?> Length { get; } = Opt.Int("--length", "L", "Tokens of a window drawn from text.", 2, 128);
+    public Option<int?> Length { get; } = Opt.Int("--length", "L", "Tokens of a window drawn from text.", 2, 128, maximum: Limits.RowLength);
 
     public Option<int?> Seed { get; } = Opt.Int("--seed", "S", "Seed of the windows and of all other randomness.", 0, 1234);
 
@@ -19,7 +19,7 @@ internal sealed class CalibrationOptions
 
     public Option<bool> BosEvery { get; } = Opt.Flag("--bos-every-sample", "Put a BOS in front of every window drawn from text.");
 
-    public Option<int?> BatchSize { get; } = Opt.Int("--batch-size", "B", "Rows that go through the model together; for taylor, rows of one gradient step.", 1, 10);
+    public Option<int?> BatchSize { get; } = Opt.Int("--batch-size", "B", "Rows that go through the model together; for taylor, rows of one gradient step.", 1, 10, maximum: Limits.MicroBatch);
 
     public Option[] All => [.. _data.All, Samples, Length, Draw, BosEvery, BatchSize, Seed];
 

@@ -9,7 +9,7 @@ internal sealed class CommonOptions
 
     public Option<bool> Quiet { get; } = new("--quiet", "-q") { Description = "No progress and no notes on standard error." };
 
-    public Option<int?> Threads { get; } = Opt.Int("--threads", "N", "Threads for tensor work. [default: the machine's cores]", 1);
+    public Option<int?> Threads { get; } = Opt.Int("--threads", "N", "Threads for tensor work. [default: the machine's cores]", 1, maximum: Limits.Threads);
 
     public Option[] All => [Json, Quiet, Threads];
 }

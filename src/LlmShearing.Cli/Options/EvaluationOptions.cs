@@ -8,7 +8,7 @@ internal sealed class EvaluationOptions
 {
     public Option<string?> Protocol { get; } = Opt.Choice("--protocol", "How text becomes windows. [default: documents for text, rows for --ids]", [.. PerplexityProtocol.Names]);
 
-    public Option<int?> Length { get; } = Opt.Int("--length", "N", "Tokens of a window. [default: the protocol's]", 1);
+    public Option<int?> Length { get; } = Opt.Int("--length", "N", "Tokens of a window. [default: the protocol's]", 1, maximum: Limits.RowLength);
 
     public Option<int?> Stride { get; } = Opt.Int("--stride", "N", "Tokens from one window to the next. [default: the protocol's]", 1);
 

@@ -11,7 +11,7 @@ internal sealed class InstructionOptions
 
     public Option<string?> Template { get; } = Opt.Choice("--template", "How a record becomes text. [default: alpaca-lora]", [.. InstructionTemplates.All.Select(t => t.Name)]);
 
-    public Option<int?> Cutoff { get; } = Opt.Int("--cutoff", "N", "Tokens after which an instruction sample is cut off.", 2, 256);
+    public Option<int?> Cutoff { get; } = Opt.Int("--cutoff", "N", "Tokens after which an instruction sample is cut off.", 2, 256, maximum: Limits.RowLength);
 
     public Option<bool> LearnPrompts { get; } = Opt.Flag("--train-on-inputs", "Learn the prompts, too, not only the answers.");
 

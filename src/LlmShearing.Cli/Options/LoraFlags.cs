@@ -6,7 +6,7 @@ namespace LlmShearing.Cli;
 
 internal sealed class LoraFlags
 {
-    public Option<int?> Rank { get; } = Opt.Int("--rank", "R", "Rank of the updates.", 1, LoraOptions.ShortenedLlama.Rank);
+    public Option<int?> Rank { get; } = Opt.Int("--rank", "R", "Rank of the updates.", 1, LoraOptions.ShortenedLlama.Rank, maximum: Limits.Rank);
 
     public Option<double?> Alpha { get; } = Opt.Number("--alpha", "A", "Updates are scaled by alpha / rank.", v => v > 0 && double.IsFinite(v), "a number above 0", LoraOptions.ShortenedLlama.Alpha);
 

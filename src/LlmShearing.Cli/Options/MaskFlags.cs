@@ -14,9 +14,9 @@ internal sealed class MaskFlags
 
     public Option<long?> Ramp { get; } = Opt.Long("--ramp", "N", "Steps over which the wanted sparsity rises to the target's. [default: a fifth of the steps]", 0);
 
-    public Option<double?> MaskRate { get; } = Opt.Number("--mask-lr", "R", "Peak learning rate of the mask logits.", v => v is > 0 and < 1e6, "a number above 0", new MaskLearningOptions().MaskLearningRate);
+    public Option<double?> MaskRate { get; } = Opt.Number("--mask-lr", "R", "Peak learning rate of the mask logits.", v => v is > 0 and < 1e6, "a number above 0 and below 1000000", new MaskLearningOptions().MaskLearningRate);
 
-    public Option<double?> MultiplierRate { get; } = Opt.Number("--multiplier-lr", "R", "Peak learning rate of the multipliers.", v => v is > 0 and < 1e6, "a number above 0", new MaskLearningOptions().MultiplierLearningRate);
+    public Option<double?> MultiplierRate { get; } = Opt.Number("--multiplier-lr", "R", "Peak learning rate of the multipliers.", v => v is > 0 and < 1e6, "a number above 0 and below 1000000", new MaskLearningOptions().MultiplierLearningRate);
 
     public Option<double?> Quadratic { get; } = Opt.Number("--initial-lambda2", "L", "Second multiplier at the start; above 0 the sparsity follows its ramp from the beginning.", v => v is >= 0 and < 1e9, "a number from 0", new MaskLearningOptions().InitialQuadratic);
 

@@ -27,13 +27,13 @@ internal static class Opt
         return option;
     }
 
-    public static Option<int?> Int(string name, string helpName, string description, int minimum, int? defaultValue = null) =>
-        Default(Parsed(name, helpName, description, text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= minimum ? value : (int?)null,
-            minimum == int.MinValue ? "a whole number" : $"a whole number from {minimum}"), defaultValue);
+    public static Option<int?> Int(string name, string helpName, string description, int minimum, int? defaultValue = null, int maximum = int.MaxValue) =>
+        Default(Parsed(name, helpName, description, text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= minimum && value <= maximum ? value : (int?)null,
+            minimum == int.MinValue ? "a whole number" : maximum == int.MaxValue ? $"a whole number from {minimum}" : $"a whole number from {minimum} to {maximum}"), defaultValue);
 
-    public static Option<long?> Long(string name, string helpName, string description, long minimum) =>
-        Parsed(name, helpName, description, text => long.TryParse(text.Replace("_", "", StringComparison.Ordinal).Replace(",", "", StringComparison.Ordinal), NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value >= minimum ? value : (long?)null,
-            $"a whole number from {minimum}");
+    public static Option<long?> Long(string name, string helpName, string description, long minimum, long maximum = long.MaxValue) =>
+        Parsed(name, helpName, description, text => long.TryParse(text.Replace("_", "", StringComparison.Ordinal).Replace(",", "", StringComparison.Ordinal), NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value >= minimum && value <= maximum ? value : (long?)null,
+            maximum == long.MaxValue ? $"a whole number from {minimum}" : $"a whole number from {minimum} to {maximum}");
 
     /// <summary>A size such as 5GB.</summary>
     public static Option<long?> Size(string name, string description, string shownDefault) =>

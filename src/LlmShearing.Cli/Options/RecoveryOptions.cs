@@ -10,11 +10,11 @@ internal sealed class RecoveryOptions
 
     public Option<string?> Data { get; } = Opt.Text("--recover-data", "FOLDER", "Token rows to recover on, from 'shear tokenize'. [default: the text of --file]");
 
-    public Option<long?> Steps { get; } = Opt.Long("--recover-steps", "N", "Optimizer steps of recovery. [default: 200]", 1);
+    public Option<long?> Steps { get; } = Opt.Long("--recover-steps", "N", "Optimizer steps of recovery. [default: 200]", 1, maximum: Limits.Steps);
 
-    public Option<int?> BatchSize { get; } = Opt.Int("--recover-batch", "B", "Rows of one step.", 1, 16);
+    public Option<int?> BatchSize { get; } = Opt.Int("--recover-batch", "B", "Rows of one step.", 1, 16, maximum: Limits.Rows);
 
-    public Option<double?> Rate { get; } = Opt.Number("--recover-lr", "R", "Learning rate of recovery. [default: 1e-3 for lora, 3e-4 for full]", v => v is > 0 and < 1e6, "a number above 0");
+    public Option<double?> Rate { get; } = Opt.Number("--recover-lr", "R", "Learning rate of recovery. [default: 1e-3 for lora, 3e-4 for full]", v => v is > 0 and < 1e6, "a number above 0 and below 1000000");
 
     public Option[] All => [Recover, Data, Steps, BatchSize, Rate];
 

@@ -14,7 +14,7 @@ internal sealed class TrainingDataOptions
 
     public Option<string[]> Files { get; } = Opt.Texts("--file", "FILE", "Text to train on instead: plain text or JSON Lines, tokenised in memory as one domain. May be repeated.");
 
-    public Option<int?> Length { get; } = Opt.Int("--length", "L", "Tokens of a row made from --file.", 2, 256);
+    public Option<int?> Length { get; } = Opt.Int("--length", "L", "Tokens of a row made from --file.", 2, 256, maximum: Limits.RowLength);
 
     public Option<string?> Exhaustion { get; } = Opt.Choice("--when-used-up", "What happens when a domain has no more rows. [default: repeat]", "repeat", "stop", "error");
 

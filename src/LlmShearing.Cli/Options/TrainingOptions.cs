@@ -20,24 +20,24 @@ internal sealed class TrainingOptions
     {
         (_rate, _schedule) = (rate, schedule);
         Beta2 = Opt.Number("--beta2", "B", "Decay of Adam's second moment.", v => v is >= 0 and < 1, "a number from 0 to below 1", beta2);
-        Rate = Opt.Number("--lr", "R", $"Peak learning rate. [default: {rate}]", v => v is > 0 and < 1e6, "a number above 0");
+        Rate = Opt.Number("--lr", "R", $"Peak learning rate. [default: {rate}]", v => v is > 0 and < 1e6, "a number above 0 and below 1000000");
         Schedule = Opt.Choice("--schedule", $"Course of the learning rate after the warm-up. [default: {schedule}]", "cosine", "linear", "constant", "composer-cosine");
         Warmup = Opt.Long("--warmup", "N", $"Steps over which the learning rate rises from 0. [default: {warmup}, at most a tenth of the steps]", 0);
-        BatchSize = Opt.Int("--batch-size", "B", "Rows of one optimizer step.", 1, batch);
+        BatchSize = Opt.Int("--batch-size", "B", "Rows of one optimizer step.", 1, batch, maximum: Limits.Rows);
         DefaultWarmup = warmup;
     }
 
     public Option<string?> Run { get; } = Opt.Text("--run", "FOLDER", "Where checkpoints and logs go; the same command goes on from there. [default: the folder of --out with .run added]");
 
-    public Option<long?> Steps { get; } = Opt.Long("--steps", "N", "Optimizer steps.", 1);
+    public Option<long?> Steps { get; } = Opt.Long("--steps", "N", "Optimizer steps.", 1, maximum: Limits.Steps);
 
-    public Option<long?> Tokens { get; } = Opt.Long("--tokens", "N", "Train on about this many tokens, instead of --steps.", 1);
+    public Option<long?> Tokens { get; } = Opt.Long("--tokens", "N", "Train on about this many tokens, instead of --steps.", 1, maximum: Limits.Tokens);
 
-    public Option<double?> Epochs { get; } = Opt.Number("--epochs", "E", "Train on the data this many times, instead of --steps.", v => v is > 0 and < 1e6, "a number above 0");
+    public Option<double?> Epochs { get; } = Opt.Number("--epochs", "E", "Train on the data this many times, instead of --steps.", v => v is > 0 and < 1e6, "a number above 0 and below 1000000");
 
     public Option<int?> BatchSize { get; }
 
-    public Option<int?> MicroBatch { get; } = Opt.Int("--micro-batch", "B", "Rows that go through the model together; must divide --batch-size.", 1, 4);
+    public Option<int?> MicroBatch { get; } = Opt.Int("--micro-batch", "B", "Rows that go through the model together; must divide --batch-size.", 1, 4, maximum: Limits.MicroBatch);
 
     public Option<double?> Rate { get; }
 
@@ -100,6 +100,14 @@ internal sealed class TrainingOptions
     /// <param name="rowLength">Tokens of a row.</param>
     /// <param name="defaultEpochs">Passes when nothing is said.</param>
     public long StepsOf(Invocation run, long? batchesPerEpoch, int rowLength, double defaultEpochs)
+    {
+        long count = Wanted(run, batchesPerEpoch, rowLength, defaultEpochs);
+        double tokens = (double)count * run.Get(BatchSize)!.Value * rowLength;
+        return tokens <= Limits.Tokens ? count
+            : throw new UsageException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{count} steps of {run.Get(BatchSize)} rows of {rowLength} tokens are {tokens:G3} tokens; at most {Limits.Tokens} are accepted. Give fewer steps or a smaller --batch-size."));
+    }
+
+    private long Wanted(Invocation run, long? batchesPerEpoch, int rowLength, double defaultEpochs)
     {
         int given = (run.Get(Steps) is null ? 0 : 1) + (run.Get(Tokens) is null ? 0 : 1) + (run.Get(Epochs) is null ? 0 : 1);
         if (given > 1)

@@ -7,9 +7,12 @@ namespace LlmShearing.Cli;
 /// <param name="Estimate">Memory and work by reckoning.</param>
 /// <param name="Steps">Steps of the run.</param>
 /// <param name="Tokens">Tokens of the run.</param>
-/// <param name="SecondsPerStep">Measured on a few steps; NaN when the data had none.</param>
-internal sealed record TrainingEstimateReport(TrainingEstimate Estimate, long Steps, long Tokens, double SecondsPerStep)
+/// <param name="SecondsPerStep">Measured on a few steps; NaN when it was not.</param>
+/// <param name="NotTimed">Why it was not.</param>
+internal sealed record TrainingEstimateReport(TrainingEstimate Estimate, long Steps, long Tokens, double SecondsPerStep, string NotTimed)
 {
+    private const double Longest = 1e11;
+
     public JsonObject Json() => new()
     {
         ["parameters"] = Estimate.Parameters,
@@ -31,9 +34,9 @@ internal sealed record TrainingEstimateReport(TrainingEstimate Estimate, long St
     {
         console.Line($"trains      {Numbers.Count(Estimate.TrainableParameters)} of {Numbers.Count(Estimate.Parameters)} parameters");
         console.Line($"memory      {Numbers.Bytes(Estimate.TotalBytes)}: weights {Numbers.Bytes(Estimate.WeightBytes)}, gradients {Numbers.Bytes(Estimate.GradientBytes)}, optimizer {Numbers.Bytes(Estimate.OptimizerBytes)}, activations {Numbers.Bytes(Estimate.ActivationBytes)}");
-        console.Line($"a step      {Numbers.Significant(Estimate.Flops, 3)} floating-point operations, {Numbers.Significant(SecondsPerStep, 3)} s here");
+        console.Line($"a step      {Numbers.Significant(Estimate.Flops, 3)} floating-point operations, {(double.IsNaN(SecondsPerStep) ? "not timed" : $"{Numbers.Significant(SecondsPerStep, 3)} s here")}");
         console.Line(double.IsNaN(SecondsPerStep)
-            ? "the data end within the first step"
-            : $"the run     {Numbers.Count(Steps)} steps, {Numbers.Count(Tokens)} tokens, about {Numbers.Duration(TimeSpan.FromSeconds(SecondsPerStep * Steps))}");
+            ? NotTimed
+            : $"the run     {Numbers.Count(Steps)} steps, {Numbers.Count(Tokens)} tokens, about {(SecondsPerStep * Steps < Longest ? Numbers.Duration(TimeSpan.FromSeconds(SecondsPerStep * Steps)) : "thousands of years")}");
     }
 }

@@ -13,10 +13,31 @@ internal static class ConfigFile
         if (parsed.CommandResult.Command is not ShearCommand { Config: { } option } command || parsed.GetValue(option) is not { } path)
             return args;
         using JsonDocument document = Read(path);
+        return Expand(args, parsed, command, option, path, document.RootElement);
+    }
+
+    /// <summary>Refuses settings that a verb would refuse on its command line, before anything is done.</summary>
+    /// <param name="verb">The command line without the settings.</param>
+    /// <param name="settings">The object that would be its --config.</param>
+    /// <param name="place">Where the settings are, for messages.</param>
+    /// <param name="surroundings">Of the verb that asks.</param>
+    /// <exception cref="UsageException">A member is no option of the verb, or its value does not fit.</exception>
+    public static void Check(IReadOnlyList<string> verb, JsonElement settings, string place, Surroundings surroundings)
+    {
+        RootCommand root = ShearCommandLine.Create(surroundings);
+        ParseResult parsed = root.Parse(verb);
+        var command = (ShearCommand)parsed.CommandResult.Command;
+        ParseResult all = root.Parse(Expand(verb, parsed, command, command.Config!, place, settings));
+        if (all.Errors is [var error, ..])
+            throw new UsageException($"{place}: {error.Message}");
+    }
+
+    private static List<string> Expand(IReadOnlyList<string> args, ParseResult parsed, ShearCommand command, Option config, string path, JsonElement settings)
+    {
         var all = new List<string>(args);
-        foreach (JsonProperty setting in document.RootElement.EnumerateObject())
+        foreach (JsonProperty setting in settings.EnumerateObject())
         {
-            Option known = command.Options.FirstOrDefault(o => o.Name == "--" + setting.Name && o != option)
+            Option known = command.Options.FirstOrDefault(o => o.Name == "--" + setting.Name && o != config)
                 ?? throw new UsageException($"{path}: '{setting.Name}' is no setting of 'shear {command.Name}'.{NearMisses.Setting(setting.Name, command)} Members are the verb's options without their dashes.");
             if (parsed.GetResult(known) is { Implicit: false })
                 continue;
