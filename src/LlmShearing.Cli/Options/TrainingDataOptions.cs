@@ -50,8 +50,6 @@ internal sealed class TrainingDataOptions
             int vocabulary = ModelFolder.Config(model).Shape.VocabSize;
             IReadOnlyList<ITokenRows> domains = run.Get(Data) is { } folder ? TokenRows.OpenDomains(folder) : [FromText(run, model)];
             owned.AddRange(domains);
-            if (domains.FirstOrDefault(d => d.VocabularySize > vocabulary) is { } foreign)
-                throw new UsageException($"The rows of '{foreign.Name}' were made with a vocabulary of {foreign.VocabularySize} tokens, the model has {vocabulary}. Tokenise with the model's own tokenizer.");
             IReadOnlyList<EvaluationSet> heldOut = OpenHeldOut(run, micro, owned);
             IDomainSampler sampler = Sampler.Create(run, domains, seed, heldOut);
             var batches = new DomainBatches([.. domains.Select(d => new TokenDomain(d.Name, d))], sampler, new DomainBatchesOptions
