@@ -125,8 +125,8 @@ public sealed class InstructionTokenizer
     private IReadOnlyList<PromptSegment> Known(IReadOnlyList<PromptSegment> pieces)
     {
         foreach (PromptSegment piece in pieces)
-            if (piece.IsToken && piece.Text.Length > 0 && _tokenizer.TokenToId(piece.Text) is null)
-                throw new TokenDataException($"The template '{_template.Name}' writes the control token {piece.Text}, which the tokenizer's vocabulary lacks. Use another template, or a tokenizer and model that have the token.");
+            if (!_options.SpellMissingTokens && piece.IsToken && piece.Text.Length > 0 && _tokenizer.TokenToId(piece.Text) is null)
+                throw new TokenDataException($"The template '{_template.Name}' writes the control token {piece.Text}, which the tokenizer's vocabulary lacks. Use another template, a tokenizer and model that have the token, or {nameof(InstructionTokenizerOptions.SpellMissingTokens)} to write it as text (--spell-tokens).");
         return pieces;
     }
 
