@@ -21,12 +21,15 @@ internal sealed class SurgeryOptions
     public Option[] All => [Out, Force, Layout, Dtype, MaxShardSize];
 
     /// <summary>The folder to write, checked before any work is done.</summary>
-    public string Folder(Invocation run) =>
-        OutputFile.NewFolder(run.Get(Out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER."), run.Get(Force));
+    public ModelOutput Output(Invocation run) => ModelOutput.Open(Folder(run), run.Get(Force));
+
+    /// <summary>Its name.</summary>
+    public string Folder(Invocation run) => run.Get(Out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER.");
 
     public CheckpointSurgeryOptions Read(Invocation run) => new()
     {
         Overwrite = run.Get(Force),
+        Logger = run.Log,
         MaxShardSize = run.Get(MaxShardSize) ?? LlamaCheckpointWriterOptions.DefaultMaxShardSize,
         Layout = run.Get(Layout) switch
         {

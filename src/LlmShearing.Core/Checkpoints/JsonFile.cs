@@ -37,6 +37,8 @@ internal static class JsonFile
 
     public static JsonObject ParseObject(ReadOnlySpan<byte> utf8, string path)
     {
+        if (LfsPointer.Is(utf8))
+            throw new CheckpointException(LfsPointer.Message(path, utf8), path);
         try
         {
             JsonNode? node = SafeJson.Node(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });

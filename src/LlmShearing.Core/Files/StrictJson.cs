@@ -26,6 +26,7 @@ internal sealed class StrictJson
         FileStream stream;
         try
         {
+            LfsPointer.Refuse(path);
             stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -141,7 +141,7 @@ public static class LlamaConfigJson
     {
         string key = reader.Has("dtype") ? "dtype" : "torch_dtype";
         string name = reader.Text(key) ?? "float32";
-        return name is "float32" or "float16" or "bfloat16" ? name : throw reader.Wrong(key, "float32, float16 or bfloat16");
+        return name is "float64" or "float32" or "float16" or "bfloat16" ? name : throw reader.Wrong(key, "float32, float16, bfloat16 or float64");
     }
 
     private static ImmutableArray<int> ReadEos(ConfigReader reader, ConfigDefaults defaults)
