@@ -12,6 +12,9 @@ internal static class DomainLosses
         IReadOnlyList<ITokenRows> domains = TokenRows.OpenDomains(data);
         try
         {
+            int vocabulary = ModelFolder.Config(folder).Shape.VocabSize;
+            foreach (ITokenRows domain in domains)
+                domain.EnsureIdsBelow(vocabulary, run.Cancellation);
             using OpenModel open = ModelFolder.Open(run, folder, model);
             using LlamaGates? gates = plan is null ? null : LlamaGates.FromPlan(plan, open.Source.Device);
             var evaluator = new PerplexityEvaluator(new PerplexityOptions { BatchTokens = batchTokens }, run.Log);

@@ -17,9 +17,11 @@ internal sealed class InstructionOptions
 
     public Option<string?> Labels { get; } = Opt.Choice("--labels", "How the learned tokens are found: piece by piece, or by the count of the prompt's tokens as the papers' code does. [default: segments]", "segments", "prompt-length", "fastchat");
 
+    public Option<bool> SpellTokens { get; } = Opt.Flag("--spell-tokens", "Write control tokens of the template that the vocabulary lacks as ordinary text, instead of refusing them.");
+
     public Option<string?> Packing { get; } = Opt.Choice("--packing", "Put several samples into a row of --cutoff tokens; they do not see each other. [default: none]", "none", "bfd", "bfd-split", "wrapped");
 
-    public Option[] All => [Records, Template, Cutoff, LearnPrompts, Labels, Packing];
+    public Option[] All => [Records, Template, Cutoff, LearnPrompts, Labels, SpellTokens, Packing];
 
     public bool IsGiven(Invocation run) =>
         run.Get(Records) is not null || (All.FirstOrDefault(run.IsGiven) is { } option ? throw new UsageException($"{option.Name} needs --instructions.") : false);
@@ -33,6 +35,7 @@ internal sealed class InstructionOptions
         {
             MaxLength = run.Get(Cutoff)!.Value,
             LearnPrompts = run.Get(LearnPrompts),
+            SpellMissingTokens = run.Get(SpellTokens),
             Labels = run.Get(Labels) switch { "prompt-length" => LabelRule.PromptLength, "fastchat" => LabelRule.FastChat, _ => LabelRule.Segments },
         });
         InstructionSamples samples = encoder.EncodeAll(InstructionFile.Read(path), run.Progress, run.Cancellation);

@@ -44,15 +44,15 @@ internal sealed class TrainingDataOptions
             if (instructions)
             {
                 InstructionBatches records = Instructions.Open(run, model, micro, seed, out int longest);
-                return new TrainingInput(new PrefetchedData(records), longest, OpenHeldOut(run, micro, owned), owned);
+                return new TrainingInput(new PrefetchedData(records), longest, OpenHeldOut(run, model, micro, owned), owned);
             }
 
             int vocabulary = ModelFolder.Config(model).Shape.VocabSize;
             IReadOnlyList<ITokenRows> domains = run.Get(Data) is { } folder ? TokenRows.OpenDomains(folder) : [FromText(run, model)];
             owned.AddRange(domains);
-            if (domains.FirstOrDefault(d => d.VocabularySize > vocabulary) is { } foreign)
-                throw new UsageException($"The rows of '{foreign.Name}' were made with a vocabulary of {foreign.VocabularySize} tokens, the model has {vocabulary}. Tokenise with the model's own tokenizer.");
-            IReadOnlyList<EvaluationSet> heldOut = OpenHeldOut(run, micro, owned);
+            foreach (ITokenRows domain in domains)
+                domain.EnsureIdsBelow(vocabulary, run.Cancellation);
+            IReadOnlyList<EvaluationSet> heldOut = OpenHeldOut(run, model, micro, owned);
             IDomainSampler sampler = Sampler.Create(run, domains, seed, heldOut);
             var batches = new DomainBatches([.. domains.Select(d => new TokenDomain(d.Name, d))], sampler, new DomainBatchesOptions
             {
@@ -70,12 +70,15 @@ internal sealed class TrainingDataOptions
         }
     }
 
-    private IReadOnlyList<EvaluationSet> OpenHeldOut(Invocation run, int micro, List<IDisposable> owned)
+    private IReadOnlyList<EvaluationSet> OpenHeldOut(Invocation run, string model, int micro, List<IDisposable> owned)
     {
         if (run.Get(HeldOut) is not { } folder)
             return [];
         IReadOnlyList<ITokenRows> rows = TokenRows.OpenDomains(folder);
         owned.AddRange(rows);
+        int vocabulary = ModelFolder.Config(model).Shape.VocabSize;
+        foreach (ITokenRows domain in rows)
+            domain.EnsureIdsBelow(vocabulary, run.Cancellation);
         return [.. rows.Select(r => new EvaluationSet(r.Name, EvaluationRows.Batches(new TokenDomain(r.Name, r), micro, Math.Min(run.Get(HeldOutRows) ?? DefaultHeldOutRows, r.Count))))];
     }
 

@@ -85,7 +85,7 @@ public sealed class InstructionTokenizer
     public int[] EncodePrompt(InstructionRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        return [.. Pieces(_template.Render(record, _tokens, openAnswer: true)).Ids];
+        return [.. Pieces(Known(_template.Render(record, _tokens, openAnswer: true))).Ids];
     }
 
     /// <summary>The text of a record as the template writes it.</summary>
@@ -103,7 +103,7 @@ public sealed class InstructionTokenizer
     internal (TokenSample Sample, bool Cut) EncodeWhole(InstructionRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        IReadOnlyList<PromptSegment> pieces = _template.Render(record, _tokens);
+        IReadOnlyList<PromptSegment> pieces = Known(_template.Render(record, _tokens));
         (List<int> ids, List<int> labels) = _options.Labels switch
         {
             LabelRule.Segments => Pieces(pieces),
@@ -121,6 +121,15 @@ public sealed class InstructionTokenizer
         return (new TokenSample(all, _options.LearnPrompts ? all : [.. labels], record.Source), cut);
     }
 
+    // A control token that falls into pieces of text would be learned as such, in silence.
+    private IReadOnlyList<PromptSegment> Known(IReadOnlyList<PromptSegment> pieces)
+    {
+        foreach (PromptSegment piece in pieces)
+            if (!_options.SpellMissingTokens && piece.IsToken && piece.Text.Length > 0 && _tokenizer.TokenToId(piece.Text) is null)
+                throw new TokenDataException($"The template '{_template.Name}' writes the control token {piece.Text}, which the tokenizer's vocabulary lacks. Use another template, a tokenizer and model that have the token, or {nameof(InstructionTokenizerOptions.SpellMissingTokens)} to write it as text (--spell-tokens).");
+        return pieces;
+    }
+
     private (List<int> Ids, List<int> Labels) Pieces(IReadOnlyList<PromptSegment> pieces)
     {
         List<int> ids = _template.TokenizerBegins ? [.. _encoder.Begin] : [];
@@ -131,7 +140,7 @@ public sealed class InstructionTokenizer
             PromptSegment piece = pieces[i];
             if (piece.IsToken && i == pieces.Count - 1 && _template.EndsOnce && piece.Text == _tokens.End && ids.Count > 0 && ids[^1] == _tokenizer.EosTokenId)
                 break;
-            int[] next = piece.IsToken && _tokenizer.TokenToId(piece.Text) is int token ? [token] : _encoder.Encode(piece.Text, atStart);
+            int[] next = piece.IsToken && piece.Text.Length > 0 && _tokenizer.TokenToId(piece.Text) is int token ? [token] : _encoder.Encode(piece.Text, atStart);
             ids.AddRange(next);
             labels.AddRange(piece.Learn ? next : Enumerable.Repeat(TrainingBatch.Ignored, next.Length));
             atStart = piece.IsToken && piece.Text == _tokens.Begin;

@@ -50,4 +50,8 @@ public sealed record InstructionTokenizerOptions
     /// the prompt fills the whole sample.</summary>
     /// <value>Default: false.</value>
     public bool CountPromptWithEnd { get; init; }
+
+    /// <summary>Control tokens that the vocabulary lacks are written as ordinary text, which the model then learns as such. Otherwise they are refused.</summary>
+    /// <value>Default: false.</value>
+    public bool SpellMissingTokens { get; init; }
 }

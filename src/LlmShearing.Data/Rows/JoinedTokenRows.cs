@@ -47,6 +47,8 @@ public sealed class JoinedTokenRows : ITokenRows
     /// <summary>Whether a row may hold ids of two source files (<see cref="RowRemainder.Carry"/>).</summary>
     public bool RowsCrossSources { get; init; }
 
+    internal IReadOnlyList<ITokenRows> Parts => _parts;
+
     /// <inheritdoc/>
     public int Length(long row)
     {

@@ -12,8 +12,8 @@ public static class TokenizerLoader
 {
     /// <summary>Opens a tokenizer.</summary>
     /// <param name="path">
-    /// A folder, in which <c>tokenizer.json</c> is preferred to <c>tokenizer.model</c> and <c>tokenizer_config.json</c> and
-    /// <c>special_tokens_map.json</c> are honoured; or a file, which is then all that is read: JSON when its name ends in
+    /// A folder, in which <c>tokenizer.json</c> is preferred to <c>tokenizer.model</c> and <c>tokenizer_config.json</c>,
+    /// <c>special_tokens_map.json</c> and, beside a sentencepiece model, <c>added_tokens.json</c> are honoured; or a file, which is then all that is read: JSON when its name ends in
     /// <c>.json</c>, else a sentencepiece model.
     /// </param>
     /// <returns>The tokenizer; it may be used from many threads.</returns>
@@ -31,7 +31,10 @@ public static class TokenizerLoader
 
         string model = Path.Combine(path, "tokenizer.model");
         if (File.Exists(model))
-            return new SentencePieceTokenizer(SentencePieceReader.Read(ReadFile(model), model), config.AddBos ?? true, config.AddEos ?? false);
+        {
+            SentencePieceModel pieces = SentencePieceReader.Read(ReadFile(model), model);
+            return new SentencePieceTokenizer(pieces, config.AddBos ?? true, config.AddEos ?? false, FolderTokens.Read(path, pieces));
+        }
         throw new TokenizerException($"{path} has neither tokenizer.json nor tokenizer.model.");
     }
 

@@ -98,12 +98,12 @@ public class InstructionTokenizerTests
     {
         InstructionRecord[] data = [new InstructionTask("a", "", "b"), new InstructionTask(new string('x', 4000), "", "b"), new Conversation([new ChatMessage(ChatRole.User, "only")]), new InstructionTask("a", "", new string('y', 4000))];
         (ITokenizer tokenizer, _, _) = Create("chatml", Spm);
-        InstructionSamples cut = new InstructionTokenizer(tokenizer, InstructionTemplates.ChatMl, new() { MaxLength = 200 }).EncodeAll(data);
+        InstructionSamples cut = new InstructionTokenizer(tokenizer, InstructionTemplates.ChatMl, new() { MaxLength = 200, SpellMissingTokens = true }).EncodeAll(data);
         Assert.Equal((2, 4L, 2L, 0L, 2L), (cut.Samples.Count, cut.Records, cut.NothingLearned, cut.TooLong, cut.Truncated));
         Assert.Equal(200, cut.Samples[1].Length);
-        InstructionSamples skipped = new InstructionTokenizer(tokenizer, InstructionTemplates.ChatMl, new() { MaxLength = 200, Truncation = TruncationPolicy.Skip }).EncodeAll(data);
+        InstructionSamples skipped = new InstructionTokenizer(tokenizer, InstructionTemplates.ChatMl, new() { MaxLength = 200, Truncation = TruncationPolicy.Skip, SpellMissingTokens = true }).EncodeAll(data);
         Assert.Equal((1, 4L, 1L, 2L, 2L), (skipped.Samples.Count, skipped.Records, skipped.NothingLearned, skipped.TooLong, skipped.Truncated));
-        TokenDataException error = Assert.Throws<TokenDataException>(() => new InstructionTokenizer(tokenizer, InstructionTemplates.ChatMl).EncodeAll(data[2..3]));
+        TokenDataException error = Assert.Throws<TokenDataException>(() => new InstructionTokenizer(tokenizer, InstructionTemplates.ChatMl, new() { SpellMissingTokens = true }).EncodeAll(data[2..3]));
         Assert.Contains("None of 1 records is left", error.Message, StringComparison.Ordinal);
     }
 
@@ -158,11 +158,21 @@ public class InstructionTokenizerTests
 
     private static string Refused(string template, InstructionRecord record) => Assert.Throws<TokenDataException>(() => Create(template, Spm).Records.Encode(record)).Message;
 
+    [Theory]
+    [InlineData("chatml", "<|im_start|>")]
+    [InlineData("llama-3", "<|begin_of_text|>")]
+    public void Encode_ControlTokenNotInTheVocabulary_IsRefusedByName(string template, string token)
+    {
+        var records = new InstructionTokenizer(TokenizerLoader.Load(Goldens.Path(Spm)), InstructionTemplates.Get(template));
+        Assert.Contains(token, Assert.Throws<TokenDataException>(() => records.EncodeAll([new InstructionTask("a", "", "b")])).Message, StringComparison.Ordinal);
+        Assert.Throws<TokenDataException>(() => records.EncodePrompt(new InstructionTask("a", "", "b")));
+    }
+
     private static (ITokenizer Tokenizer, InstructionTokenizer Records, string End) Create(string template, string path)
     {
         ITokenizer tokenizer = TokenizerLoader.Load(Goldens.Path(path));
         string end = template switch { "chatml" or "smollm2" => "<|im_end|>", "llama-3" => "<|eot_id|>", _ => tokenizer.IdToToken(tokenizer.EosTokenId!.Value)! };
-        return (tokenizer, new InstructionTokenizer(tokenizer, InstructionTemplates.Get(template), new() { MaxLength = 4096 }), end);
+        return (tokenizer, new InstructionTokenizer(tokenizer, InstructionTemplates.Get(template), new() { MaxLength = 4096, SpellMissingTokens = true }), end);
     }
 
     private static string Text(ITokenizer tokenizer, int[] ids) => tokenizer.Decode(ids, skipSpecialTokens: false);

@@ -9,6 +9,8 @@ internal readonly struct JsonField(JsonElement element, string source, string pa
 
     public bool IsString => element.ValueKind == JsonValueKind.String;
 
+    public bool IsObject => element.ValueKind == JsonValueKind.Object;
+
     /// <summary>"file: path", for messages.</summary>
     public string Place => path.Length == 0 ? source : $"{source}: {path}";
 

@@ -39,7 +39,7 @@ internal static class NormalizerReader
             @"\s" => new SpaceScanner(),
             @"\p{N}" => new DigitScanner(individual: true),
             @"\p{N}+" => new DigitScanner(individual: false),
-            _ => SimpleRegexScanner.TryCreate(pattern) ?? throw regex.Unsupported("regular expression", pattern),
+            _ => PatternParser.TryCompile(pattern, out string? problem) ?? throw regex.Error($"asks for the regular expression '{pattern}', which is not supported because of {problem}."),
         };
     }
 

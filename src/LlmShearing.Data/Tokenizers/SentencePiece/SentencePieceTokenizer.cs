@@ -18,9 +18,22 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     private readonly TokenTemplate _template;
     private readonly ConcurrentBag<BpeWorkspace> _workspaces = [];
 
-    public SentencePieceTokenizer(SentencePieceModel model, bool addBos, bool addEos)
+    private readonly FolderTokens? _folder;
+    private readonly SlowTokenSplitter? _splitter;
+    private readonly Dictionary<int, AddedToken> _added = [];
+
+    public SentencePieceTokenizer(SentencePieceModel model, bool addBos, bool addEos, FolderTokens? folder = null)
     {
-        _model = model;
+        // In the newer way the space in front is put there once, before the text is cut at added tokens.
+        _model = model = folder is { Legacy: false } ? model with { AddDummyPrefix = false } : model;
+        _folder = folder;
+        if (folder is not null)
+        {
+            _splitter = new SlowTokenSplitter(folder.Added);
+            foreach (AddedToken token in folder.Added.Values)
+                _added[token.Id] = token;
+        }
+        VocabularySize = Math.Max(model.Pieces.Count, _added.Keys.DefaultIfEmpty(-1).Max() + 1);
         for (int id = 0; id < model.Pieces.Count; id++)
         {
             _ids.Add(model.Pieces[id].Text, id);
@@ -32,15 +45,15 @@ internal sealed class SentencePieceTokenizer : ITokenizer
         _template = TokenTemplate.Around(addBos ? BosTokenId : null, addEos ? EosTokenId : null);
     }
 
-    public int VocabularySize => _model.Pieces.Count;
+    public int VocabularySize { get; }
 
-    public int? BosTokenId => Control(_model.BosId);
+    public int? BosTokenId => _folder is null ? Control(_model.BosId) : _folder.Special.Bos;
 
-    public int? EosTokenId => Control(_model.EosId);
+    public int? EosTokenId => _folder is null ? Control(_model.EosId) : _folder.Special.Eos;
 
-    public int? UnknownTokenId => _encoder.UnknownId;
+    public int? UnknownTokenId => _folder?.Special.Unknown ?? _encoder.UnknownId;
 
-    public int? PadTokenId => Control(_model.PadId);
+    public int? PadTokenId => _folder is null ? Control(_model.PadId) : _folder.Special.Pad;
 
     public void EncodeTo(ReadOnlySpan<char> text, IBufferWriter<int> destination, bool addSpecialTokens = true)
     {
@@ -71,10 +84,21 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     {
         var text = new StringBuilder();
         var bytes = new ScratchBuffer<byte>();
-        bool stripping = _model.AddDummyPrefix || _model.RemoveExtraWhitespaces;
+        bool stripping = _model.AddDummyPrefix || _model.RemoveExtraWhitespaces || _folder is { Legacy: false, AddPrefixSpace: true };
         bool stripped = false;
+        int segment = 0;
         foreach (int id in ids)
         {
+            if (_added.TryGetValue(id, out AddedToken? added))
+            {
+                if (skipSpecialTokens && (added.Special || _folder!.Named.Contains(added.Content)))
+                    continue;
+                AppendBytes(bytes, text);
+                text.Append(added.Content);
+                segment = text.Length;
+                stripped = false;
+                continue;
+            }
             if ((uint)id >= (uint)_model.Pieces.Count)
                 continue;
             Piece piece = _model.Pieces[id];
@@ -85,7 +109,8 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             }
             AppendBytes(bytes, text);
             // Only the first mark of the whole text goes, or all leading ones when whitespace is collapsed.
-            bool atStart = stripping && !stripped && text.Length == 0;
+            // With added tokens every stretch between them has a space of its own in front, or only the first one.
+            bool atStart = stripping && !stripped && text.Length == segment && (segment == 0 || _folder is { Legacy: true });
             stripped = AppendPiece(piece, atStart, skipSpecialTokens, text);
         }
         AppendBytes(bytes, text);
@@ -95,10 +120,12 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     public int? TokenToId(string token)
     {
         ArgumentNullException.ThrowIfNull(token);
+        if (_folder?.Added.TryGetValue(token, out AddedToken? added) == true)
+            return added.Id;
         return _ids.TryGetValue(token, out int id) ? id : null;
     }
 
-    public string? IdToToken(int id) => (uint)id < (uint)_model.Pieces.Count ? _model.Pieces[id].Text : null;
+    public string? IdToToken(int id) => _added.TryGetValue(id, out AddedToken? added) ? added.Content : (uint)id < (uint)_model.Pieces.Count ? _model.Pieces[id].Text : null;
 
     private bool AppendPiece(Piece piece, bool atStart, bool skipSpecialTokens, StringBuilder text)
     {
@@ -137,7 +164,29 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             work.Output.Append(part.Ids);
             return;
         }
+        if (_folder is { Legacy: false } && !raw.IsEmpty)
+            raw = (_folder.AddPrefixSpace ? WordCutter.SpaceMark.ToString() : "") + raw.ToString().Replace(WordCutter.SpaceMark, ' ');
+        if (_splitter?.Split(raw) is not { } parts)
+        {
+            EncodeText(raw, work);
+            return;
+        }
 
+        for (int i = 0; i < parts.Count; i++)
+        {
+            if (parts[i].Token is { } token)
+                work.Output.Add(token.Id);
+            else if (!(i == 0 && IsLoneMark(parts)))
+                EncodeText(parts[i].Text, work);
+        }
+    }
+
+    // The mark put before a text that begins with a special token goes again.
+    private bool IsLoneMark(List<(string Text, AddedToken? Token)> parts) =>
+        _folder is { Legacy: false } && parts is [{ Text: [WordCutter.SpaceMark] }, { Token: { } next }, ..] && _folder.Named.Contains(next.Content);
+
+    private void EncodeText(ReadOnlySpan<char> raw, BpeWorkspace work)
+    {
         work.Text.Clear();
         _normalizer.Apply(raw, work.Text);
         int outputStart = work.Output.Length;
