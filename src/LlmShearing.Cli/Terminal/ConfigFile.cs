@@ -31,7 +31,7 @@ internal static class ConfigFile
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(InputFile.Text(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false });
+            document = SafeJson.Document(InputFile.Text(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false });
         }
         catch (JsonException e)
         {
@@ -51,7 +51,7 @@ internal static class ConfigFile
         JsonValueKind.Null => [],
         JsonValueKind.String or JsonValueKind.Number when option.ValueType != typeof(bool) => [option.Name, setting.Value.ToString()],
         JsonValueKind.Array when option.ValueType == typeof(string[]) && setting.Value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String) =>
-            setting.Value.EnumerateArray().SelectMany(v => new[] { option.Name, v.GetString()! }),
+            setting.Value.EnumerateArray().SelectMany(v => new[] { option.Name, v.Text() }),
         _ => throw new UsageException($"{path}: '{setting.Name}' is {setting.Value.GetRawText()}; expected {Expected(option)}."),
     };
 

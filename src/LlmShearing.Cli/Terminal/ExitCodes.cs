@@ -1,6 +1,5 @@
 // From an exception to an exit code and one or two plain lines on standard error.
 using System.Text.Json;
-using LlmShearing.Tokenizers;
 using Microsoft.Extensions.Options;
 
 namespace LlmShearing.Cli;
@@ -47,10 +46,10 @@ internal static class ExitCodes
     {
         OperationCanceledException => new(Failed, FailureReport.Cancelled, "cancelled"),
         TorchUnavailableException => new(Failed, FailureReport.Failed, e.Message),
+        UsageException => new(BadInput, FailureReport.Usage, e.Message),
         // A full or broken disk is no mistake of the user's; a missing file (a subclass of IOException) is.
         ShearingException { InnerException: IOException io } when io.GetType() == typeof(IOException) => new(Failed, FailureReport.Failed, e.Message),
-        UsageException => new(BadInput, FailureReport.Usage, e.Message),
-        ShearingException or TokenizerException or OptionsValidationException => new(BadInput, FailureReport.Input, e.Message),
+        ShearingException or OptionsValidationException => new(BadInput, FailureReport.Input, e.Message),
         FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or JsonException => new(BadInput, FailureReport.Input, e.Message),
         IOException => new(Failed, FailureReport.Failed, e.Message),
         OutOfMemoryException => new(Failed, FailureReport.Failed, "there is not enough memory. Try --stream, a smaller --batch-size, or shorter sequences."),

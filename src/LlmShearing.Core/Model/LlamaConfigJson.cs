@@ -37,7 +37,7 @@ public static class LlamaConfigJson
     {
         ArgumentNullException.ThrowIfNull(json);
         // Values made in code keep their .NET type and answer only to it; a round trip through text makes them numbers as in a file.
-        var reader = new ConfigReader(JsonNode.Parse(json.ToJsonString())!.AsObject(), path);
+        var reader = new ConfigReader(JsonFile.ParseObject(System.Text.Encoding.UTF8.GetBytes(json.ToJsonString()), path), path);
         string type = ReadModelType(reader);
         RefuseUnsupported(reader);
         ConfigDefaults defaults = ConfigDefaults.For(type);

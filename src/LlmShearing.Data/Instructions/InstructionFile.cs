@@ -47,7 +47,7 @@ public static class InstructionFile
     {
         stream.Position = stream.ReadByte() == 0xEF ? 3 : 0;   // past a byte order mark
         long index = 0;
-        foreach (JsonElement element in JsonSerializer.DeserializeAsyncEnumerable<JsonElement>(stream).ToBlockingEnumerable())
+        foreach (JsonElement element in SafeJson.Elements(stream))
             yield return (element, $"{file} record {index++}");
     }
 
@@ -61,7 +61,7 @@ public static class InstructionFile
             JsonElement element;
             try
             {
-                element = JsonSerializer.Deserialize<JsonElement>(text);
+                element = SafeJson.Element(text);
             }
             catch (JsonException e)
             {
