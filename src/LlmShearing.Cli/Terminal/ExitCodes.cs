@@ -46,9 +46,9 @@ internal static class ExitCodes
     {
         OperationCanceledException => new(Failed, FailureReport.Cancelled, "cancelled"),
         TorchUnavailableException => new(Failed, FailureReport.Failed, e.Message),
+        UsageException => new(BadInput, FailureReport.Usage, e.Message),
         // A full or broken disk is no mistake of the user's; a missing file (a subclass of IOException) is.
         ShearingException { InnerException: IOException io } when io.GetType() == typeof(IOException) => new(Failed, FailureReport.Failed, e.Message),
-        UsageException => new(BadInput, FailureReport.Usage, e.Message),
         ShearingException or OptionsValidationException => new(BadInput, FailureReport.Input, e.Message),
         FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or JsonException => new(BadInput, FailureReport.Input, e.Message),
         IOException => new(Failed, FailureReport.Failed, e.Message),
