@@ -71,8 +71,8 @@ internal static class RowReaders
         byte[] sample = encoding switch
         {
             "ndarray:int32:4" => FuzzReaders.Numbers(4, 1, 2, 3, 4),
-            "ndarray:uint16" => [1, 4, .. FuzzReaders.Numbers(2, 1, 2, 3, 4)],
-            _ => [1, 8, 4, .. FuzzReaders.Numbers(2, 1, 2, 3, 4)],
+            "ndarray:uint16" => [4, 4, .. FuzzReaders.Numbers(2, 1, 2, 3, 4)],
+            _ => [16, 4, 4, .. FuzzReaders.Numbers(2, 1, 2, 3, 4)],
         };
         string size = encoding == "ndarray:int32:4" ? "16" : "null";
         string columns = $"\"column_encodings\": [\"{encoding}\"], \"column_names\": [\"tokens\"], \"column_sizes\": [{size}], \"compression\": null, \"format\": \"mds\", \"hashes\": [], \"size_limit\": 1000, \"version\": 2";

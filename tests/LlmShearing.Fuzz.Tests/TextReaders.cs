@@ -16,7 +16,7 @@ internal static class TextReaders
             ("alpaca", "{\"instruction\":\"a\",\"input\":\"b\",\"output\":\"c\"}\n{\"instruction\":\"a\",\"input\":\"\",\"output\":\"c\"}\n"),
             ("sharegpt", "{\"conversations\":[{\"from\":\"human\",\"value\":\"a\"},{\"from\":\"gpt\",\"value\":\"b\"}]}\n"),
             ("messages", "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]}\n"),
-            ("prompt", "{\"prompt\":\"a\",\"completion\":\"b\"}\n"),
+            ("input", "{\"input\":\"a\",\"output\":\"b\"}\n"),
         })
         {
             yield return FuzzReaders.Text($"instructions-{name}-lines", "data.jsonl", FuzzShape.JsonLines, content, Instructions);
@@ -30,7 +30,7 @@ internal static class TextReaders
             yield return Corpus("jsonl.zst", FuzzShape.Bytes, RawZstd(FuzzReaders.Ascii(Lines)));
         yield return FuzzReaders.Text("reference-losses", "losses.json", FuzzShape.Json, "{\"web\":2.31,\"code\":0.94}", f => ReferenceLosses.Load(f));
         yield return FuzzReaders.Text("split-manifest", "split.json", FuzzShape.Json, """
-            { "format": "shear-split", "version": 1, "unit": "Row", "seed": 1, "domains": [{ "name": "d", "rows": 10, "sets": [
+            { "format": "shear-split", "version": 1, "unit": "Rows", "seed": 1, "domains": [{ "name": "d", "rows": 10, "sets": [
               { "name": "train", "count": 7, "rows": "0-5,7" }, { "name": "test", "count": 2, "rows": "6,9", "files": ["a.jsonl"] }] }] }
             """, f => SplitPlan.Load(f));
     }
@@ -55,7 +55,7 @@ internal static class TextReaders
             string target = Path.Combine(f, "out");
             if (Directory.Exists(target))
                 Directory.Delete(target, recursive: true);
-            var tokenizer = new CorpusTokenizer(TokenizerLoader.Load(Path.Combine(f, "tokenizer.json")), new CorpusTokenizerOptions { RowLength = 4, Workers = 1 });
+            var tokenizer = new CorpusTokenizer(TokenizerLoader.Load(Path.Combine(f, "tokenizer.json")), new CorpusTokenizerOptions { RowLength = 4, Workers = 1, AddBos = false, AddEos = false });
             tokenizer.Tokenize(CorpusDomain.Discover(Path.Combine(f, "in")), target);
         });
     }
