@@ -14,4 +14,5 @@ void Stop(PosixSignalContext context)
 
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);   // the terminal was closed
 return await ShearCommandLine.RunAsync(args, Surroundings.OfProcess(), cancellation.Token).ConfigureAwait(false);

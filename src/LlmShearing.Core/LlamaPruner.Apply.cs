@@ -22,6 +22,7 @@ public sealed partial class LlamaPruner
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
+        LlamaModel.EnsureAlive(model);
         plan?.EnsureFor(model.Config.Shape);
         using LlamaGates? gates = plan is null || plan.IsIdentity ? null : LlamaGates.FromPlan(plan, model.Device);
         long start = _time.GetTimestamp();

@@ -39,6 +39,7 @@ public sealed partial class LlamaPruner
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
+        LlamaModel.EnsureAlive(model);
         ArgumentNullException.ThrowIfNull(scorer);
         ArgumentNullException.ThrowIfNull(strategy);
         ArgumentNullException.ThrowIfNull(target);
@@ -72,6 +73,7 @@ public sealed partial class LlamaPruner
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
+        LlamaModel.EnsureAlive(model);
         ArgumentNullException.ThrowIfNull(scorer);
         ArgumentNullException.ThrowIfNull(depth);
         // A request that cannot be met is refused before an hour of scoring.

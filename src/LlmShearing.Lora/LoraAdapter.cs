@@ -28,6 +28,7 @@ public sealed class LoraAdapter : ILoraAdapter
     public LoraAttachment Attach(LlamaModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model.EnsureAlive();
         LoraLayout layout = LoraLayout.Create(Options, model.Config.Shape, strict: true);
         ulong stream = 0;
         var attachment = new LoraAttachment(model, Options, layout, target => Begin(target, stream++));

@@ -78,6 +78,7 @@ public sealed class LoraAttachment : IDisposable
     public static LoraAttachment Load(string folder, LlamaModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model.EnsureAlive();
         using PeftFolder stored = PeftFolder.Open(folder);
         LoraLayout layout = stored.Bind(model.Config.Shape, $"the model '{model.Name}'");
         return new LoraAttachment(model, stored.Options, layout, t => (stored.Read(t.KeyA), stored.Read(t.KeyB)), t => stored.Read(LoraLayout.KeyOf(t)));
@@ -91,6 +92,7 @@ public sealed class LoraAttachment : IDisposable
     public void Save(string folder, bool overwrite = false, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
+        Model.EnsureAlive();
         ArgumentException.ThrowIfNullOrEmpty(folder);
         using IDisposable noGrad = no_grad();
         Dictionary<string, Parameter> values = Parameters.ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal);
@@ -104,6 +106,7 @@ public sealed class LoraAttachment : IDisposable
     public void Merge(bool safe = false)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
+        Model.EnsureAlive();
         if (IsMerged)
             throw new InvalidOperationException("These adapters were merged already.");
         if (Model.SharesWeights)
@@ -137,12 +140,15 @@ public sealed class LoraAttachment : IDisposable
 
         foreach ((Parameter weight, Tensor original) in _saved.Values)
         {
-            if (!IsMerged)
+            if (!IsMerged && !Model.IsDisposed)
                 weight.copy_(original);
-            weight.grad = null;
+            if (!Model.IsDisposed)
+                weight.grad = null;
             original.Dispose();
         }
 
+        if (Model.IsDisposed)
+            return;
         foreach ((Parameter weight, bool required) in _required)
             weight.requires_grad = required;
     }

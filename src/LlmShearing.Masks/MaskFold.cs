@@ -60,6 +60,7 @@ public static class MaskFold
         LlamaModel model, MaskValues values, MaskFoldOptions? options = null, IProgress<ShearingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model.EnsureAlive();
         options ??= new MaskFoldOptions();
         if (options.ReferenceOutput && model.Config.Shape.TiedEmbeddings)
             throw new MaskException($"{nameof(MaskFoldOptions.ReferenceOutput)} multiplies the output projection by itself, but this model's is its embedding. Leave the option off: the fold is exact then.");

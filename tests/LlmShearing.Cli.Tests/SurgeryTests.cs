@@ -63,8 +63,17 @@ public sealed class SurgeryTests : IDisposable
     {
         string target = _scratch["out"];
         Shear.Json("convert", Shear.Demo, "--out", target);
-        foreach (string[] command in (string[][])[["convert", Shear.Demo], ["apply", Shear.Demo, "--plan", "p"], ["prune", Shear.Demo, "--scorer", "magnitude", "--remove", "1"]])
-            Assert.Contains("exists already. Choose another name, or give --force", Shear.BadInput([.. command, "--out", target]), StringComparison.Ordinal);
+        foreach (string[] command in (string[][])[["convert", Shear.Demo, "--dtype", "float16"], ["prune", Shear.Demo, "--scorer", "magnitude", "--remove", "1"]])
+        {
+            string error = Shear.BadInput([.. command, "--out", target]);
+            Assert.Contains("exists already", error, StringComparison.Ordinal);
+            Assert.Contains("Choose another name, or give --force", error, StringComparison.Ordinal);
+        }
+
+        ShearResult same = Shear.Run("convert", Shear.Demo, "--out", target);
+        Assert.Equal(0, same.Code);
+        Assert.Contains("is complete", same.Error, StringComparison.Ordinal);
+        Assert.Contains("was complete already", same.Out, StringComparison.Ordinal);
         Shear.Json("convert", Shear.Demo, "--out", target, "--force");
     }
 

@@ -60,7 +60,10 @@ public sealed class TokenizeSplitTests : IDisposable
         }
 
         Assert.False(Directory.Exists(_scratch["rows/.rows"]));
-        Assert.Contains("holds rows already", Shear.BadInput("tokenize", _scratch["corpus"], "--tokenizer", Shear.Demo, "--length", "16", "--format", format, "--out", _scratch["rows"]), StringComparison.Ordinal);
+        Tokenize("--format", format);   // the same again is complete
+        foreach (string[] other in (string[][])[["16", "--no-eos"], ["17"]])
+            Assert.Contains("holds rows already", Shear.BadInput(["tokenize", _scratch["corpus"], "--tokenizer", Shear.Demo, "--format", format, "--length", .. other, "--out", _scratch["rows"]]), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_scratch["rows/.rows"]));
     }
 
     [Fact]

@@ -131,4 +131,26 @@ public class LoraAttachmentTests
     {
         public Tensor? OnForward(Tensor input) => null;
     }
+
+    [Fact]
+    public void DisposedModel_IsToldAsSuch_AndAttachmentsCanStillGo()
+    {
+        string folder = Directory.CreateTempSubdirectory("lora").FullName;
+        try
+        {
+            LlamaModel model = TinyLlama.Create();
+            LoraAttachment attachment = new LoraAdapter().Attach(model);
+            attachment.Save(Path.Combine(folder, "adapter"));
+            model.Dispose();
+            Assert.Throws<ObjectDisposedException>(() => new LoraAdapter().Attach(model));
+            Assert.Throws<ObjectDisposedException>(() => LoraAttachment.Load(Path.Combine(folder, "adapter"), model));
+            Assert.Throws<ObjectDisposedException>(() => attachment.Merge());
+            Assert.Throws<ObjectDisposedException>(() => new TrainingStep(new LoraTrainable(attachment), new TrainingStepOptions()));
+            attachment.Dispose();
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
 }

@@ -26,24 +26,26 @@ internal sealed class ApplyCommand : ShearCommand
 
     protected override void Execute(Invocation run)
     {
-        string target = _surgery.Folder(run);
+        using ModelOutput output = _surgery.Output(run);
         PruningPlan plan = PruningPlan.Load(run.Get(_plan) ?? throw new UsageException("There is no plan to apply. Give --plan FILE; 'shear plan' makes one."));
         string source = run.Get(_model);
         plan.EnsureFor(ModelFolder.Config(source).Shape);
+        output.Expect(plan.Target);
         long start = run.Surroundings.Time.GetTimestamp();
-        LlamaConfig written = CheckpointSurgery.Apply(source, plan, target, _surgery.Read(run), run.Progress, run.Cancellation);
+        LlamaConfig written = CheckpointSurgery.Apply(source, plan, output.Path, _surgery.Read(run), run.Progress, run.Cancellation);
+        output.Finish(run);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
         run.Result(
             () =>
             {
-                JsonObject json = FolderReport.Json(target, written, seconds);
+                JsonObject json = FolderReport.Json(output.Folder, written, seconds);
                 json["plan"] = PlanPicture.Json(plan);
                 return json;
             },
             console =>
             {
                 PlanPicture.Draw(console, plan);
-                console.Line(FolderReport.Line(target, seconds));
+                console.Line(FolderReport.Line(output, seconds));
             });
     }
 }

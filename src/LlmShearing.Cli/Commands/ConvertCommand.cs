@@ -24,10 +24,12 @@ internal sealed class ConvertCommand : ShearCommand
 
     protected override void Execute(Invocation run)
     {
-        string target = _surgery.Folder(run);
+        using ModelOutput output = _surgery.Output(run);
+        output.Expect(ModelFolder.Config(run.Get(_model)).Shape);
         long start = run.Surroundings.Time.GetTimestamp();
-        LlamaConfig written = CheckpointSurgery.Convert(run.Get(_model), target, _surgery.Read(run), run.Progress, run.Cancellation);
+        LlamaConfig written = CheckpointSurgery.Convert(run.Get(_model), output.Path, _surgery.Read(run), run.Progress, run.Cancellation);
+        output.Finish(run);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
-        run.Result(() => FolderReport.Json(target, written, seconds), console => console.Line(FolderReport.Line(target, seconds)));
+        run.Result(() => FolderReport.Json(output.Folder, written, seconds), console => console.Line(FolderReport.Line(output, seconds)));
     }
 }

@@ -30,10 +30,11 @@ internal sealed class FoldCommand : ShearCommand
     protected override void Execute(Invocation run)
     {
         string folder = run.Get(_model.Folder), learned = run.Get(_run) ?? throw new UsageException("Give --run FOLDER, the run of 'shear learn'.");
-        string output = OutputFile.NewFolder(run.Get(_out) ?? throw new UsageException("Nothing says where the result goes. Give --out FOLDER."), run.Get(_force));
+        using ModelOutput output = ModelOutput.Open(run.Get(_out) ?? throw new UsageException("Nothing says where the result goes. Give --out FOLDER."), run.Get(_force));
         if (!_target.IsGiven(run))
             throw new UsageException("Nothing says how small the model shall be. Give sizes such as --hidden, --heads, --intermediate and --layers.");
         LlamaShape source = ModelFolder.Config(folder).Shape, target = TargetShape.Of(source, _target.Read(run));
+        output.Expect(target);
         ConfigReader trainable = Trainable(learned);
         MaskLayout layout = MaskLayout.ForTarget(source, target, MaskFamily.Parse(trainable.Array("masks")!.Select(m => m is JsonValue name && name.TryGetValue(out string? text) ? text : throw trainable.Wrong("masks", "a list of names"))));
         string planFile = Path.Combine(learned, "plan.json");
@@ -46,10 +47,11 @@ internal sealed class FoldCommand : ShearCommand
         using var learner = new MaskLearner(model, layout, options, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder, Logger = run.Log });
         TrainingCheckpoint checkpoint = TrainingCheckpoint.Last(learned);
         checkpoint.LoadWeights(learner);
-        learner.Export(output, run.Get(_force), run.Cancellation);
+        learner.Export(output.Path, run.Get(_force), run.Cancellation);
+        output.Finish(run);
         run.Result(
-            () => new JsonObject { ["step"] = checkpoint.Step, ["parameters"] = target.ParameterCount, ["trained_for_this_shape"] = trained, ["out"] = output },
-            console => console.Line($"{Numbers.Count(source.ParameterCount)} -> {Numbers.Count(target.ParameterCount)} parameters, from the checkpoint after {checkpoint.Step} steps; written to {output}"));
+            () => new JsonObject { ["step"] = checkpoint.Step, ["parameters"] = target.ParameterCount, ["trained_for_this_shape"] = trained, ["out"] = output.Folder },
+            console => console.Line($"{Numbers.Count(source.ParameterCount)} -> {Numbers.Count(target.ParameterCount)} parameters, from the checkpoint after {checkpoint.Step} steps; written to {output.Folder}"));
     }
 
     private static TorchSharp.torch.ScalarType Dtype(ConfigReader trainable) => trainable.Text("dtype") switch

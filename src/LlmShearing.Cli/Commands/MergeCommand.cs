@@ -23,12 +23,14 @@ internal sealed class MergeCommand : ShearCommand
     protected override void Execute(Invocation run)
     {
         string model = run.Get(_model);
-        _ = ModelFolder.Config(model);
+        LlamaConfig config = ModelFolder.Config(model);
         string adapter = run.Get(_adapter) ?? throw new UsageException("Give --adapter FOLDER.");
-        string target = OutputFile.NewFolder(run.Get(_out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER."), run.Get(_force));
+        using ModelOutput output = ModelOutput.Open(run.Get(_out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER."), run.Get(_force));
+        output.Expect(config.Shape);
         long start = run.Surroundings.Time.GetTimestamp();
-        LoraMerge.Apply(model, adapter, target, new LoraMergeOptions { Overwrite = run.Get(_force), Safe = run.Get(_safe), Logger = run.Log }, run.Progress, run.Cancellation);
+        LoraMerge.Apply(model, adapter, output.Path, new LoraMergeOptions { Overwrite = run.Get(_force), Safe = run.Get(_safe), Logger = run.Log }, run.Progress, run.Cancellation);
+        output.Finish(run);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
-        run.Result(() => FolderReport.Json(target, ModelFolder.Config(target), seconds), console => console.Line(FolderReport.Line(target, seconds)));
+        run.Result(() => FolderReport.Json(output.Folder, ModelFolder.Config(output.Folder), seconds), console => console.Line(FolderReport.Line(output, seconds)));
     }
 }

@@ -34,24 +34,27 @@ internal sealed class PruneCommand : ShearCommand
 
     protected override void Execute(Invocation run)
     {
-        string target = _surgery.Folder(run);
         if (_recovery.IsGiven(run))
         {
-            PruneAndRecover(run, target);
+            PruneAndRecover(run);
             return;
         }
 
+        using ModelOutput output = _surgery.Output(run);
+
         EvaluationText? text = run.Get(_evaluate) is { } file ? EvaluationText.Read(file, run.Get(_protocol)) : null;
-        PruningResult result = PruningRun.Execute(run, _request.Model, text, () => _request.Make(run), target, _surgery.Read(run));
+        PruningResult result = PruningRun.Execute(run, _request.Model, text, () => _request.Make(run), output, _surgery.Read(run));
         if (run.Get(_planOut) is { } path)
             result.Plan.Plan.Save(path);
         run.Result(() => Json(result), console => Print(console, result));
     }
 
-    private void PruneAndRecover(Invocation run, string target)
+    private void PruneAndRecover(Invocation run)
     {
+        string target = _surgery.Folder(run);
         _ = _request.Model.Compute.Read(run);
         string work = Path.TrimEndingDirectorySeparator(target) + ".run";
+        RecoveryPipeline.EnsureFree(target, run.Get(_surgery.Force), work);
         string[] prune = run.Without([_surgery.Out, _surgery.Force, .. _recovery.All]);
         RecoveryResult result = RecoveryPipeline.Execute(
             run, prune, _recovery.Command(run, _request.Calibration.Files(run), run.Get(_request.Model.Compute.Device)), work, target, run.Get(_surgery.Force), _request.Model, run.Get(_evaluate), run.Get(_protocol));
@@ -76,6 +79,6 @@ internal sealed class PruneCommand : ShearCommand
         PlanPicture.Draw(console, result.Plan.Plan);
         if (result is { Before: { } before, After: { } after })
             console.Line($"perplexity {Numbers.Significant(before)} -> {Numbers.Significant(after)}");
-        console.Line(FolderReport.Line(result.Folder, result.Seconds));
+        console.Line(FolderReport.Line(result.Folder, result.WasComplete, result.Seconds));
     }
 }

@@ -5,10 +5,11 @@ namespace LlmShearing.Cli;
 
 /// <param name="Plan">The plan, and the scores it rests on.</param>
 /// <param name="Folder">Folder written.</param>
+/// <param name="WasComplete">Whether it was there before.</param>
 /// <param name="Seconds">Time to score, plan and cut; measuring not included.</param>
 /// <param name="Before">Perplexity of the model; null without text.</param>
 /// <param name="After">Perplexity of the folder written; null without text.</param>
-internal sealed record PruningResult(PlanResult Plan, string Folder, double Seconds, double? Before, double? After);
+internal sealed record PruningResult(PlanResult Plan, string Folder, bool WasComplete, double Seconds, double? Before, double? After);
 
 /// <summary>Text or ids to measure perplexity on, and how.</summary>
 internal sealed record EvaluationText(IReadOnlyList<string>? Records, IReadOnlyList<int[]>? Ids, PerplexityProtocol Protocol)
@@ -25,8 +26,10 @@ internal sealed record EvaluationText(IReadOnlyList<string>? Records, IReadOnlyL
 
 internal static class PruningRun
 {
-    public static PruningResult Execute(Invocation run, ModelOptions model, EvaluationText? text, Func<PlanResult> makePlan, string target, CheckpointSurgeryOptions surgery)
+    public static PruningResult Execute(Invocation run, ModelOptions model, EvaluationText? text, Func<PlanResult> makePlan, ModelOutput output, CheckpointSurgeryOptions surgery)
     {
+        if (output.IsCheck)
+            run.Note($"'{output.Folder}' exists already: the work is done again to see whether it is what this command writes. Only --force replaces it.");
         string source = run.Get(model.Folder);
         double? before = null;
         IReadOnlyList<int[]>? rows = text?.Rows(source);
@@ -36,14 +39,16 @@ internal static class PruningRun
 
         long start = run.Surroundings.Time.GetTimestamp();
         PlanResult plan = makePlan();
-        CheckpointSurgery.Apply(source, plan.Plan, target, surgery, run.Progress, run.Cancellation);
+        output.Expect(plan.Plan.Target);
+        CheckpointSurgery.Apply(source, plan.Plan, output.Path, surgery, run.Progress, run.Cancellation);
+        output.Finish(run);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
         if (rows is null)
-            return new PruningResult(plan, target, seconds, null, null);
+            return new PruningResult(plan, output.Folder, output.IsCheck, seconds, null, null);
 
         // Of the folder as written, not of the plan: the number belongs to the files that the user gets.
-        using OpenModel smaller = ModelFolder.Open(run, target, model);
-        return new PruningResult(plan, target, seconds, before, Perplexity(run, smaller, rows, text!.Protocol));
+        using OpenModel smaller = ModelFolder.Open(run, output.Folder, model);
+        return new PruningResult(plan, output.Folder, output.IsCheck, seconds, before, Perplexity(run, smaller, rows, text!.Protocol));
     }
 
     public static double Perplexity(Invocation run, OpenModel model, IReadOnlyList<int[]> rows, PerplexityProtocol protocol) =>

@@ -38,6 +38,11 @@ internal sealed record RecoveryResult(JsonElement Pruning, JsonElement Training,
 
 internal static class RecoveryPipeline
 {
+    private const string Training = "train";
+
+    /// <summary>Refuses a target that is there, unless all stages but the last are done: then the last one says whether it is their result.</summary>
+    public static void EnsureFree(string target, bool force, string work) => StageFolder.EnsureFree(target, force, work, Training);
+
     /// <summary>Runs what is left to do.</summary>
     /// <param name="run">The outer command.</param>
     /// <param name="prune">`prune` with all its options but --out and --force.</param>
@@ -53,7 +58,7 @@ internal static class RecoveryPipeline
         StageFolder stages = StageFolder.Open(work, new JsonObject { ["prune"] = Array(prune), ["train"] = Array(train) });
         string pruned = stages["pruned"], trained = stages["trained"];
         JsonElement pruning = stages.Stage("prune", () => NestedShear.Run(run, [.. prune, "--out", pruned, "--force"]));
-        JsonElement training = stages.Stage("train", () => NestedShear.Run(run, [train[0], pruned, .. train[1..], "--run", stages["checkpoints"], "--out", trained, "--force"]));
+        JsonElement training = stages.Stage(Training, () => NestedShear.Run(run, [train[0], pruned, .. train[1..], "--run", stages["checkpoints"], "--out", trained, "--force"]));
         if (StageFolder.IsInterrupted(training))
             return new RecoveryResult(pruning, training, null, null, work);
 

@@ -39,8 +39,9 @@ internal sealed class RunCommand : ShearCommand
             return;
         }
 
-        string target = OutputFile.NewFolder(run.Get(_out) ?? throw new UsageException("Nothing says where the result goes. Give --out FOLDER."), run.Get(_force));
+        string target = run.Get(_out) ?? throw new UsageException("Nothing says where the result goes. Give --out FOLDER.");
         string work = Path.TrimEndingDirectorySeparator(target) + ".run";
+        StageFolder.EnsureFree(target, run.Get(_force), work, "continue");
         StageFolder stages = StageFolder.Open(work, recipe.Json());
         var manifest = new RunManifest(stages, recipe, run);
         string[] device = run.Get(_compute.Device) is { } name ? ["--device", name] : [];

@@ -31,7 +31,7 @@ internal sealed class SplitCommand : ShearCommand
         : base(
             surroundings,
             "split",
-            "Splits token rows into disjoint sets: held-out, for pruning, for continued pretraining.",
+            "Splits token rows into disjoint sets: held-out, for pruning, for continued pretraining. Stopped or killed, the same command goes on.",
             "shear split rows/ --held-out 500 --prune 10000 --continue rest --out split/",
             "shear split rows/ --held-out 500 --prune 10000 --continue 90000 --proportions cc=0.67,c4-rp=0.15,wiki=0.18 --unit files --out split/",
             "shear split rows/ --held-out 500 --continue rest --unit documents --tokenizer MODEL --format selection --out split/")
@@ -44,17 +44,23 @@ internal sealed class SplitCommand : ShearCommand
     protected override void Execute(Invocation run)
     {
         string output = run.Get(_out) ?? throw new UsageException("There is no output folder. Give --out DIR.");
-        if (File.Exists(Path.Combine(output, Manifest)))
-            throw new UsageException($"'{output}' holds a split already. Choose another --out or remove it.");
+        bool begun = SplitFolder.IsBegun(output);
         SplitOptions options = ReadOptions(run);
         IReadOnlyList<ITokenRows> domains = TokenRows.OpenDomains(run.Get(_rows));
         try
         {
             SplitPlan plan = TokenSplitter.Split(domains, Sets(run, domains), options);
+            SplitFolder Open() => SplitFolder.Open(output, plan, run.Get(_format) ?? "own");
             if (run.Get(_format) != "selection")
-                WriteRows(run, plan, domains, output);
-            Directory.CreateDirectory(output);
-            plan.Save(Path.Combine(output, Manifest));
+            {
+                WriteRows(run, plan, domains, output, begun, Open);
+            }
+            else
+            {
+                using SplitFolder folder = Open();
+                Finish(run, folder);
+            }
+
             run.Result(() => Json(plan, output), console => Print(console, plan, output));
         }
         finally
@@ -110,20 +116,43 @@ internal sealed class SplitCommand : ShearCommand
         return shares;
     }
 
-    private void WriteRows(Invocation run, SplitPlan plan, IReadOnlyList<ITokenRows> domains, string output)
+    private void WriteRows(Invocation run, SplitPlan plan, IReadOnlyList<ITokenRows> domains, string output, bool begun, Func<SplitFolder> open)
     {
         TokenRowsFormat format = RowsFormat.Parse(run.Get(_format)) ?? TokenRowsFormat.Shards;
-        (string Set, ITokenRows Rows)[] parts = [.. plan.Sets.SelectMany(set => domains.Select(d => (set, (ITokenRows)plan.Select(d, set))))];
-        foreach ((string set, ITokenRows rows) in parts)
-            RowsFormat.EnsureFree(Path.Combine(output, set), rows.Name, format);
-        foreach ((string set, ITokenRows rows) in parts)
+        (string Set, ITokenRows Rows, string Path)[] parts =
+        [
+            .. plan.Sets.SelectMany(set => domains.Select(d => (set, Rows: (ITokenRows)plan.Select(d, set))).Select(p => (p.set, p.Rows, RowsFormat.PathOf(Path.Combine(output, p.set), p.Rows.Name, format)))),
+        ];
+        if (!begun)
+            foreach ((string set, ITokenRows rows, string _) in parts)
+                RowsFormat.EnsureFree(Path.Combine(output, set), rows.Name, format);
+        using SplitFolder folder = open();
+        foreach ((string set, ITokenRows rows, string path) in parts)
         {
+            run.Cancellation.ThrowIfCancellationRequested();
+            bool there = RowsOnDisk.Exist(path);
             // A domain without rows in a set has no folder there.
-            if (rows.Count == 0)
+            if (rows.Count == 0 && !there)
                 continue;
-            Directory.CreateDirectory(Path.Combine(output, set));
-            TokenRowsExport.Write(rows, RowsFormat.PathOf(Path.Combine(output, set), rows.Name, format), format, progress: run.Progress, cancellationToken: run.Cancellation);
+            if (there || folder.IsComplete)
+            {
+                if (!there || rows.Count == 0 || !RowsOnDisk.Are(path, rows, format))
+                    throw new UsageException($"'{output}' holds a split already, but '{path}' is not what this command writes. Choose another --out or remove it.");
+                continue;
+            }
+
+            FileSteps.CreateFolder(Path.Combine(output, set));
+            TokenRowsExport.Write(rows, path, format, progress: run.Progress, cancellationToken: run.Cancellation);
         }
+
+        Finish(run, folder);
+    }
+
+    private static void Finish(Invocation run, SplitFolder folder)
+    {
+        if (folder.IsComplete)
+            run.Note($"'{folder.Folder}' is complete: it holds exactly what this command writes. Nothing was changed.");
+        folder.Finish();
     }
 
     private static JsonObject Json(SplitPlan plan, string output) => new()

@@ -19,9 +19,21 @@ internal sealed record StageFolder(string Path)
         string file = folder[Request], wanted = request.ToJsonString();
         if (File.Exists(file) && InputFile.Text(file) != wanted)
             throw new UsageException($"'{path}' belongs to another command ({file} has it). Remove that folder, or choose another --out.");
-        Directory.CreateDirectory(path);
+        FileSteps.CreateFolder(path);
         OutputFile.Write(file, w => w.Write(wanted));
         return folder;
+    }
+
+    /// <summary>Refuses a target that is there, unless it may be replaced or the stages before it are done: then what writes it says whether it is theirs.</summary>
+    /// <param name="target">The result of all stages.</param>
+    /// <param name="force">Whether it may be replaced.</param>
+    /// <param name="work">The work folder.</param>
+    /// <param name="lastStage">Name of the stage before the target is written.</param>
+    public static void EnsureFree(string target, bool force, string work, string lastStage)
+    {
+        using ModelOutput output = ModelOutput.Open(target, force);
+        if (output.IsCheck && !File.Exists(new StageFolder(work)[lastStage + ".json"]))
+            throw ModelOutput.Taken(target, "");
     }
 
     /// <summary>Path of a file or folder in it.</summary>

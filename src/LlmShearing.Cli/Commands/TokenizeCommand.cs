@@ -78,19 +78,68 @@ internal sealed class TokenizeCommand : ShearCommand
     // Other formats are written from finished shards, so that a stopped run goes on all the same.
     private CorpusReport TokenizeAndExport(Invocation run, CorpusTokenizer tokenizer, CorpusDomain[] domains, string output, TokenRowsFormat format)
     {
-        foreach (CorpusDomain domain in domains)
-            RowsFormat.EnsureFree(output, domain.Name, format);
-        string work = Path.Combine(output, ".rows");
-        CorpusReport report = tokenizer.Tokenize(domains, work, run.Progress, run.Cancellation);
-        foreach (CorpusDomainReport domain in report.Domains)
+        string work = Path.Combine(output, ".rows"), done = Path.Combine(output, ".rows.done");
+        if (Directory.Exists(done))
+            FileSteps.DeleteFolder(done);
+        string[] paths = [.. domains.Select(d => RowsFormat.PathOf(output, d.Name, format))];
+        bool complete = paths.All(RowsOnDisk.Exist), begun = Directory.Exists(work);
+        if (!complete && !begun)
+            foreach (CorpusDomain domain in domains)
+                RowsFormat.EnsureFree(output, domain.Name, format);
+        if (complete && !begun)
         {
-            using ITokenRows rows = TokenRows.Open(domain.Folder);
-            TokenRowsExport.Write(rows, RowsFormat.PathOf(output, domain.Name, format), format, run.Get(_shardSize), run.Progress, run.Cancellation);
+            foreach (string path in paths)
+                EnsureLength(path, run.Get(_length)!.Value);
+            run.Note($"'{output}' holds rows already: the text is encoded again to see whether they are what this command writes.");
         }
 
-        Directory.Delete(work, recursive: true);
+        CorpusReport report;
+        try
+        {
+            report = tokenizer.Tokenize(domains, work, run.Progress, run.Cancellation);
+            foreach (CorpusDomainReport domain in report.Domains)
+                Export(run, domain, RowsFormat.PathOf(output, domain.Name, format), format);
+        }
+        catch when (complete && !begun && Directory.Exists(work))
+        {
+            // It was only for the comparison.
+            FileSteps.DeleteFolder(work);
+            throw;
+        }
+
+        // Renamed first: what is half deleted must not look like a run to go on with.
+        FileSteps.MoveFolder(work, done);
+        FileSteps.DeleteFolder(done);
+        if (complete)
+            run.Note($"'{output}' is complete: it holds exactly what this command writes.");
         return new CorpusReport([.. report.Domains.Select(d => d with { Folder = RowsFormat.PathOf(output, d.Name, format) })]);
     }
+
+    private void Export(Invocation run, CorpusDomainReport domain, string path, TokenRowsFormat format)
+    {
+        using ITokenRows rows = TokenRows.Open(domain.Folder);
+        if (!RowsOnDisk.Exist(path))
+            TokenRowsExport.Write(rows, path, format, run.Get(_shardSize), run.Progress, run.Cancellation);
+        else if (!RowsOnDisk.Are(path, rows, format))
+            throw Taken(path);
+    }
+
+    private static void EnsureLength(string path, int length)
+    {
+        try
+        {
+            using ITokenRows rows = TokenRows.Open(path);
+            if (rows.RowLength == length)
+                return;
+        }
+        catch (TokenDataException)
+        {
+        }
+
+        throw Taken(path);
+    }
+
+    private static UsageException Taken(string path) => new($"'{path}' holds rows already, and not those that this command writes. Choose another --out or remove it.");
 
     /// <summary>NAME=PATH, unless a file or folder is named just so.</summary>
     private static IReadOnlyList<CorpusDomain> Domains(string input)

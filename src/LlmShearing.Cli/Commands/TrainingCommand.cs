@@ -66,7 +66,7 @@ internal abstract class TrainingCommand : ShearCommand
         string model = run.Get(_model.Folder);
         LlamaConfig config = ModelFolder.Config(model);
         bool dry = run.Get(Training.DryRun);
-        string? target = dry ? null : OutputFolder(run);
+        using ModelOutput? output = dry ? null : Output(run);
         Check(run);
         if (!_data.IsGiven(run))
             throw new UsageException("There is nothing to train on. Give --data with token rows from 'shear tokenize', --file with text, or --instructions.");
@@ -74,7 +74,10 @@ internal abstract class TrainingCommand : ShearCommand
             throw new UsageException("--export-best needs --held-out, which says what is best.");
         int micro = Training.Micro(run);
         _ = Training.Accumulation(run);
-        string? folder = run.Get(Training.Run) ?? (target is null ? null : Path.TrimEndingDirectorySeparator(target) + ".run");
+        string? folder = run.Get(Training.Run) ?? (output is null ? null : Path.TrimEndingDirectorySeparator(output.Folder) + ".run");
+        // A result that is there can only be that of a run that is finished.
+        if (output is { IsCheck: true } && !Directory.Exists(folder))
+            throw ModelOutput.Taken(output.Folder, "");
         Compute = Training.Compute.ReadForTraining(run, folder);
         using TrainingInput input = _data.Open(run, model, micro, run.Get(Training.Seed)!.Value);
         long steps = Training.StepsOf(run, input.Data.BatchesPerEpoch, input.RowLength, 1);
@@ -93,27 +96,33 @@ internal abstract class TrainingCommand : ShearCommand
 
         long start = run.Surroundings.Time.GetTimestamp();
         TrainingResult result = new Trainer(timeProvider: run.Surroundings.Time).Run(
-            subject.Trainable, input.Data, options, folder!, input.HeldOut, subject.Objective, run.Get(Training.AllowChange), run.Progress, run.Cancellation);
+            subject.Trainable, input.Data, options, folder!, input.HeldOut, subject.Objective, run.Get(Training.AllowChange), run.Progress, output!.IsCheck ? new CancellationToken(canceled: true) : run.Cancellation);
         foreach (string warning in result.Warnings.Where(w => w != tooLong))
             run.Note(warning);
         JsonObject? details = null;
         bool finished = result.Stop != TrainingStop.Interrupted;
+        if (!finished && output.IsCheck)
+            throw ModelOutput.Taken(output.Folder, $", but the run in '{folder}' is not finished");
         if (finished)
         {
             if (run.Get(_best))
                 TrainingCheckpoint.Best(folder!).LoadWeights(subject.Trainable);
             details = Finish(run, subject, result, folder!);
-            subject.Trainable.Export(target!, run.Get(_force), CancellationToken.None);
+            subject.Trainable.Export(output.Path, run.Get(_force), CancellationToken.None);
+            output.Finish(run);
         }
 
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
-        TrainingReport report = new(result, folder!, finished ? target : null, seconds) { Details = details };
+        TrainingReport report = new(result, folder!, finished ? output.Folder : null, seconds) { Details = details };
         run.Result(report.Json, report.Print);
     }
 
-    private string OutputFolder(Invocation run)
+    /// <summary>File that every result of this verb has.</summary>
+    protected virtual string Marker => "config.json";
+
+    private ModelOutput Output(Invocation run)
     {
         string folder = run.Get(_out) ?? throw new UsageException("Nothing says where the result goes. Give --out FOLDER.");
-        return OutputFile.NewFolder(folder, run.Get(_force));
+        return ModelOutput.Open(folder, run.Get(_force), Marker);
     }
 }

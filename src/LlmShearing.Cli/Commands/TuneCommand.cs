@@ -20,6 +20,8 @@ internal sealed class TuneCommand : TrainingCommand
             "shear tune SMALLER --data tokens/train --teacher MODEL --teacher-plan plan.json --share-weights --steps 500 --out ADAPTER",
             "shear merge SMALLER --adapter ADAPTER --out RECOVERED") => AddTrainingOptions([.. _lora.All, .. _distillation.All, _share]);
 
+    protected override string Marker => "adapter_config.json";
+
     protected override void Check(Invocation run)
     {
         bool distils = _distillation.IsGiven(run);

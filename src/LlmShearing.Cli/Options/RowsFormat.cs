@@ -23,7 +23,7 @@ internal static class RowsFormat
     public static void EnsureFree(string folder, string domain, TokenRowsFormat format)
     {
         string path = PathOf(folder, domain, format);
-        if (File.Exists(path) || File.Exists(Path.Combine(path, MdsDataset.IndexFile)))
+        if (RowsOnDisk.Exist(path))
             throw new UsageException($"'{path}' holds rows already. Choose another --out or remove it.");
     }
 }

@@ -21,8 +21,10 @@ internal sealed class SurgeryOptions
     public Option[] All => [Out, Force, Layout, Dtype, MaxShardSize];
 
     /// <summary>The folder to write, checked before any work is done.</summary>
-    public string Folder(Invocation run) =>
-        OutputFile.NewFolder(run.Get(Out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER."), run.Get(Force));
+    public ModelOutput Output(Invocation run) => ModelOutput.Open(Folder(run), run.Get(Force));
+
+    /// <summary>Its name.</summary>
+    public string Folder(Invocation run) => run.Get(Out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER.");
 
     public CheckpointSurgeryOptions Read(Invocation run) => new()
     {

@@ -17,8 +17,11 @@ internal static class FolderReport
         ["seconds"] = seconds,
     };
 
-    public static string Line(string folder, double seconds) =>
-        $"written to {folder}: {Numbers.Bytes(Bytes(folder))} of weights in {Numbers.Significant(seconds, 3)} s";
+    public static string Line(ModelOutput output, double seconds) => Line(output.Folder, output.IsCheck, seconds);
+
+    public static string Line(string folder, bool complete, double seconds) => complete
+        ? $"{folder} was complete already: {Numbers.Bytes(Bytes(folder))} of weights, compared in {Numbers.Significant(seconds, 3)} s"
+        : $"written to {folder}: {Numbers.Bytes(Bytes(folder))} of weights in {Numbers.Significant(seconds, 3)} s";
 
     private static long Bytes(string folder) => Weights(folder).Sum(f => f.Length);
 

@@ -23,7 +23,7 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
             model     {config.Shape.Layers.Length} blocks, {Numbers.Count(config.Shape.ParameterCount)} parameters
             data      {shares}; rows of {input.RowLength} tokens
             steps     {options.Steps} of {rows} rows ({options.GradientAccumulation} x {micro}), {Numbers.Count(options.Steps * rows * input.RowLength)} tokens
-            optimizer AdamW, rate {o.LearningRate:G4} {o.Schedule.ToString().ToLowerInvariant()} to {o.FinalFactor:G3} of it, warm-up {o.WarmupSteps}, betas {o.Beta1:G4} {o.Beta2:G4}, decay {o.WeightDecay:G4}, clip {o.ClipNorm:G4}
+            optimizer AdamW, rate {o.LearningRate:G4} {o.Schedule.ToString().ToLowerInvariant()} to {o.FinalFactor:G3} of it, warm-up {o.WarmupSteps}, betas {o.Beta1:G4} {o.Beta2:G4}, decay {o.WeightDecay:G4}, clip {o.ClipNorm:G4}{(o.ClipBy == GradientNorm.Infinity ? " (inf)" : "")}
             every     evaluation {(options.EvaluateEvery == 0 ? "never" : options.EvaluateEvery)}, checkpoint {options.CheckpointEvery}; seed {options.Seed}, {(options.Step.Recompute ? "activations recomputed" : "activations kept")}
             """);
     }

@@ -24,6 +24,9 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
 
     public bool Json => parsed.GetValue(common.Json);
 
+    /// <summary>Whether the result has been given: with --json nothing may follow it.</summary>
+    public bool HasResult { get; private set; }
+
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 
     /// <summary>An argument that may be left out.</summary>
@@ -62,6 +65,7 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
         else
             human(surroundings.CreateConsole());
         surroundings.Out.Flush();
+        HasResult = true;
     }
 
     private JsonObject WithWarnings(JsonObject json)

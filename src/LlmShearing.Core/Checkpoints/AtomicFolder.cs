@@ -6,10 +6,12 @@ internal sealed class AtomicFolder : IDisposable
     private readonly string _target;
     private readonly string _marker;
     private readonly bool _overwrite;
+    private readonly Guid _id;
+    private readonly FileStream _lock;
     private bool _committed;
 
-    private AtomicFolder(string target, string temporary, bool overwrite, string marker) =>
-        (_target, TemporaryPath, _overwrite, _marker) = (target, temporary, overwrite, marker);
+    private AtomicFolder(string target, Guid id, FileStream held, bool overwrite, string marker) =>
+        (_target, _id, _lock, _overwrite, _marker, TemporaryPath) = (target, id, held, overwrite, marker, Leftovers.Beside(target, id, Leftovers.Temporary));
 
     /// <summary>The folder to write into.</summary>
     public string TemporaryPath { get; }
@@ -21,23 +23,33 @@ internal sealed class AtomicFolder : IDisposable
     public static AtomicFolder Create(string folder, bool overwrite, string marker = "config.json")
     {
         string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        Leftovers.Sweep(target);
         CheckTarget(target, overwrite, marker);
         string parent = Path.GetDirectoryName(target) ?? throw new CheckpointException($"'{folder}' is the root of a file system; give a folder in it.", folder);
-        string temporary = Sibling(target, "tmp");
+        var id = Guid.NewGuid();
+        FileStream? held = null;
         try
         {
-            Directory.CreateDirectory(parent);
-            Directory.CreateDirectory(temporary);
+            FileSteps.CreateFolder(parent);
+            held = Leftovers.Hold(target, id);
+            FileSteps.CreateFolder(Leftovers.Beside(target, id, Leftovers.Temporary));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            if (held is not null)
+                Leftovers.Release(held);
             throw AtomicOutput.WriteError(folder, e);
         }
+        catch
+        {
+            held?.Dispose();
+            throw;
+        }
 
-        return new AtomicFolder(target, temporary, overwrite, marker);
+        return new AtomicFolder(target, id, held, overwrite, marker);
     }
 
-    /// <summary>Gives the folder its name. An old one is moved aside first and deleted last, so that a failure brings it back.</summary>
+    /// <summary>Gives the folder its name. An old one takes the temporary name in the same step; where the system cannot, it is moved aside first, and the next writer brings it back if need be. It is deleted last.</summary>
     public void Commit()
     {
         CheckTarget(_target, _overwrite, _marker);
@@ -45,21 +57,12 @@ internal sealed class AtomicFolder : IDisposable
         {
             string? old = null;
             if (Directory.Exists(_target))
-                Directory.Move(_target, old = Sibling(_target, "old"));
-            try
-            {
-                Directory.Move(TemporaryPath, _target);
-            }
-            catch
-            {
-                if (old is not null)
-                    Directory.Move(old, _target);
-                throw;
-            }
-
+                old = FileSteps.TryExchange(TemporaryPath, _target) ? TemporaryPath : Replace();
+            else
+                FileSteps.MoveFolder(TemporaryPath, _target);
             _committed = true;
             if (old is not null)
-                Directory.Delete(old, recursive: true);
+                FileSteps.DeleteFolder(old);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -71,16 +74,38 @@ internal sealed class AtomicFolder : IDisposable
 
     public void Dispose()
     {
-        if (_committed || !Directory.Exists(TemporaryPath))
-            return;
         try
         {
-            Directory.Delete(TemporaryPath, recursive: true);
+            if (!_committed && Directory.Exists(TemporaryPath))
+                FileSteps.DeleteFolder(TemporaryPath);
+            if (!Directory.Exists(TemporaryPath))
+                Leftovers.Release(_lock);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // The error that brought us here is the one to report.
         }
+        finally
+        {
+            _lock.Dispose();
+        }
+    }
+
+    private string Replace()
+    {
+        string old = Leftovers.Beside(_target, _id, Leftovers.Old);
+        FileSteps.MoveFolder(_target, old);
+        try
+        {
+            FileSteps.MoveFolder(TemporaryPath, _target);
+        }
+        catch
+        {
+            FileSteps.MoveFolder(old, _target);
+            throw;
+        }
+
+        return old;
     }
 
     private static void CheckTarget(string target, bool overwrite, string marker)
@@ -95,7 +120,4 @@ internal sealed class AtomicFolder : IDisposable
         if (!File.Exists(Path.Combine(target, marker)))
             throw new CheckpointException($"'{target}' exists and has no {marker}, so it is no checkpoint folder and will not be replaced. Give another folder.", target);
     }
-
-    private static string Sibling(string target, string kind) =>
-        Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.{kind}");
 }

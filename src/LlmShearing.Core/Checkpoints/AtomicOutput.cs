@@ -8,11 +8,11 @@ internal sealed class OutputFiles
     public static OutputFiles Default { get; } = new();
 
     /// <summary>Opens a new file for writing, unbuffered, with the length it will have.</summary>
-    public Func<string, long, Stream> Create { get; init; } = (path, length) => new FileStream(path, new FileStreamOptions
+    public Func<string, long, Stream> Create { get; init; } = (path, length) => FileSteps.Create(path, new FileStreamOptions
     {
         Mode = FileMode.CreateNew,
         Access = FileAccess.ReadWrite,
-        Share = FileShare.None,
+        Share = Leftovers.Share,
         BufferSize = 0,
         PreallocationSize = length, // a disk that is too full says so now, not after an hour
     });
@@ -32,7 +32,8 @@ internal sealed class AtomicOutput : IDisposable
     public static AtomicOutput Create(string path, long length, bool flushToDisk, OutputFiles files)
     {
         string full = Path.GetFullPath(path);
-        string temporary = Path.Combine(Path.GetDirectoryName(full)!, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
+        Leftovers.Sweep(full);
+        string temporary = Leftovers.Beside(full, Guid.NewGuid(), Leftovers.Temporary);
         try
         {
             return new AtomicOutput(full, temporary, files.Create(temporary, length), flushToDisk);
@@ -69,9 +70,18 @@ internal sealed class AtomicOutput : IDisposable
         {
             if (_flushToDisk && Stream is FileStream file)
                 file.Flush(flushToDisk: true);
+            if (Stream is FileStream)
+            {
+                // Renamed while it is open: its lock says that it is not left over.
+                FileSteps.MoveFile(_temporary, _path);
+                _closed = true;
+                Stream.Dispose();
+                return;
+            }
+
             _closed = true;
             Stream.Dispose();
-            File.Move(_temporary, _path, overwrite: true);
+            FileSteps.MoveFile(_temporary, _path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -101,7 +111,7 @@ internal sealed class AtomicOutput : IDisposable
     {
         try
         {
-            File.Delete(path);
+            FileSteps.DeleteFile(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

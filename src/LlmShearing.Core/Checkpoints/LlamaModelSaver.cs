@@ -20,6 +20,7 @@ internal static class LlamaModelSaver
         IProgress<ShearingProgress>? progress,
         CancellationToken cancellationToken)
     {
+        model.EnsureAlive();
         LlamaConfig config = dtype is { } wanted ? model.Config with { StoredDtype = Name(wanted) } : model.Config;
         Dictionary<string, Parameter> weights = model.NamedWeights().ToDictionary(w => w.Name, w => w.Weight, StringComparer.Ordinal);
         LlamaCheckpointWriter.Write(folder, config, (tensor, sink) => Write(weights[tensor.Name], tensor, sink), options, progress, cancellationToken);

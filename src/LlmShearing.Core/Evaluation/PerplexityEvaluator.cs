@@ -33,6 +33,7 @@ public sealed class PerplexityEvaluator(PerplexityOptions? options = null, ILogg
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
+        LlamaModel.EnsureAlive(source);
         protocol ??= PerplexityProtocol.Documents;
         PerplexityWindows windows = WindowBuilder.Build(rows, protocol, source.Config.Shape.VocabSize, source.Config.BosTokenId);
         if (logger is not null && TrainedLength.Problem(source.Config, windows.Windows.Select(w => w.Ids.Length).DefaultIfEmpty(0).Max(), "Windows") is { } problem)
@@ -61,6 +62,7 @@ public sealed class PerplexityEvaluator(PerplexityOptions? options = null, ILogg
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
+        LlamaModel.EnsureAlive(source);
         ArgumentNullException.ThrowIfNull(windows);
         int batchTokens = _options.BatchTokens ?? (source.IsResident ? PerplexityOptions.DefaultBatchTokens : PerplexityOptions.DefaultStreamedBatchTokens);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchTokens, 1, nameof(PerplexityOptions.BatchTokens));

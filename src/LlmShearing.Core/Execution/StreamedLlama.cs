@@ -14,6 +14,7 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
     private readonly StreamedBlocks _blocks;
     private readonly StreamedRows _embedding, _head;
     private readonly RmsNorm _norm;
+    private volatile bool _disposed;
 
     /// <summary>Streams an open checkpoint.</summary>
     /// <param name="checkpoint">The checkpoint; stays open, and must outlive this.</param>
@@ -85,6 +86,7 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
     public Tensor Embed(Tensor ids, LlamaPass? pass = null)
     {
         ArgumentNullException.ThrowIfNull(ids);
+        EnsureAlive();
         using var scope = NewDisposeScope();
         long[] shape = ids.shape;
         Tensor x = _embedding.Gather(ids.reshape(-1)).view(shape[0], shape[1], -1);                  // [B, T, H]
@@ -111,17 +113,32 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
     }
 
     /// <inheritdoc/>
-    public IEnumerable<(long Start, Tensor Weight)> HeadChunks(long rows) => _head.Chunks(rows);
+    public IEnumerable<(long Start, Tensor Weight)> HeadChunks(long rows)
+    {
+        EnsureAlive();
+        return _head.Chunks(rows);
+    }
 
     /// <inheritdoc/>
-    public Tensor HeadRows(Tensor ids) => _head.Gather(ids);
+    public Tensor HeadRows(Tensor ids)
+    {
+        EnsureAlive();
+        return _head.Gather(ids);
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _disposed = true;
         _blocks.Dispose();
         _norm.Dispose();
         if (_owned)
             _checkpoint.Dispose();
+    }
+
+    private void EnsureAlive()
+    {
+        if (_disposed)
+            throw new ObjectDisposedException(nameof(StreamedLlama), $"The model '{Name}' was disposed. Open it again, or dispose it later.");
     }
 }

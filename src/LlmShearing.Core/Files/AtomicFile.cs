@@ -4,7 +4,10 @@ namespace LlmShearing;
 internal static class AtomicFile
 {
     /// <summary>Writes beside <paramref name="path"/> under a temporary name, then renames. The temporary file goes when writing fails.</summary>
-    public static void Write(string path, Action<Stream> write)
+    /// <param name="path">The file.</param>
+    /// <param name="write">Writes the content.</param>
+    /// <param name="sweep">Whether temporary files of killed processes are looked for; false where many files are written into one folder, and it is done once.</param>
+    public static void Write(string path, Action<Stream> write, bool sweep = true)
     {
         string full = Path.GetFullPath(path);
         if (full.StartsWith("/dev/", StringComparison.Ordinal))
@@ -16,21 +19,21 @@ internal static class AtomicFile
         }
 
         string folder = Path.GetDirectoryName(full) ?? throw new IOException($"'{path}' is a folder, not a file.");
-        Directory.CreateDirectory(folder);
-        string temporary = Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
+        FileSteps.CreateFolder(folder);
+        if (sweep)
+            Leftovers.Sweep(full);
+        string temporary = Leftovers.Beside(full, Guid.NewGuid(), Leftovers.Temporary);
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
-            {
-                write(stream);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, full, overwrite: true);
+            using FileStream stream = FileSteps.Create(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = Leftovers.Share });
+            write(stream);
+            stream.Flush(flushToDisk: true);
+            // Renamed while it is open: its lock says that it is not left over.
+            FileSteps.MoveFile(temporary, full);
         }
         catch
         {
-            File.Delete(temporary);
+            FileSteps.DeleteFile(temporary);
             throw;
         }
     }

@@ -17,6 +17,7 @@ public static class LlamaGenerator
     public static IEnumerable<GenerationStep> Generate(LlamaModel model, TokenBatch prompts, SamplingOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model.EnsureAlive();
         ArgumentNullException.ThrowIfNull(prompts);
         options ??= new SamplingOptions();
         options.Validate();

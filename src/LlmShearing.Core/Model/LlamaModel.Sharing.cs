@@ -31,6 +31,7 @@ public sealed partial class LlamaModel
     public LlamaModel ShareBlocks(PruningPlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
+        EnsureAlive();
         plan.EnsureFor(Config.Shape);
         LlamaShape shape = Config.Shape;
         if (!plan.Hidden.IsAll(shape.HiddenSize))

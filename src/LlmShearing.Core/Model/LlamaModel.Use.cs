@@ -10,6 +10,7 @@ public sealed partial class LlamaModel
     /// <exception cref="InvalidOperationException">Another computation of gradients has it.</exception>
     internal IDisposable UseForGradients()
     {
+        EnsureAlive();
         if (Interlocked.Exchange(ref _inUse, 1) != 0)
             throw new InvalidOperationException(
                 $"The model '{Name}' is in use: another training step or scorer computes gradients of it. Wait for that one to end, or give each its own copy of the model.");

@@ -8,6 +8,12 @@ namespace LlmShearing;
 /// A LLaMA-family decoder held in memory. Parameter names are those of Hugging Face without the leading "model.".
 /// A tied model has no lm_head module: the embedding is the output projection.
 /// </summary>
+/// <remarks>
+/// Any number of threads may use a model at once as long as none changes it and none computes gradients: forward passes under <c>no_grad</c>, evaluation, generation (each
+/// with its own cache and gates), scorers that need no gradients. One thread at a time may compute gradients: training steps and Taylor scorers answer a second one with an
+/// <see cref="InvalidOperationException"/>. Own loops of <c>forward</c> and <c>backward</c> are not watched: two of them at once can end the process. Conversion, adapters, taps,
+/// and disposal want the model for themselves. After disposal everything throws <see cref="ObjectDisposedException"/>.
+/// </remarks>
 public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
 {
     /// <summary>Embedding [V, H].</summary>
@@ -74,6 +80,7 @@ public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
     public Tensor Hidden(Tensor ids, ForwardOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(ids);
+        EnsureAlive();
         using var scope = NewDisposeScope();
         LlamaPass pass = LlamaPass.Begin(Config, (int)ids.shape[0], (int)ids.shape[1], options, Dtype, Device);
         Tensor x = Embed(ids, pass);                                                                 // [B, T, H]
@@ -91,15 +98,24 @@ public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
     /// <inheritdoc/>
     public Tensor Embed(Tensor ids, LlamaPass? pass = null)
     {
+        EnsureAlive();
         Tensor x = embed_tokens.forward(ids);
         return pass?.Hidden is { InputIsMasked: true } gate ? x * gate.Value.to(x.dtype) : x;
     }
 
     /// <inheritdoc/>
-    public BlockLease AcquireBlock(int layer) => new(layers[layer]);
+    public BlockLease AcquireBlock(int layer)
+    {
+        EnsureAlive();
+        return new BlockLease(layers[layer]);
+    }
 
     /// <inheritdoc/>
-    public Tensor FinalNorm(Tensor hidden, LlamaPass? pass = null) => norm.Gated(hidden, pass?.Hidden);
+    public Tensor FinalNorm(Tensor hidden, LlamaPass? pass = null)
+    {
+        EnsureAlive();
+        return norm.Gated(hidden, pass?.Hidden);
+    }
 
     /// <inheritdoc/>
     public Tensor Logits(Tensor normed) => LinearProduct.Forward(normed, HeadWeight, null);
@@ -120,7 +136,14 @@ public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
         named_parameters().Select(p => (p.name.StartsWith("lm_head", StringComparison.Ordinal) ? p.name : "model." + p.name, p.parameter));
 
     /// <summary>The matrix that makes logits [V, H].</summary>
-    internal Parameter HeadWeight => lm_head is null ? embed_tokens.weight : lm_head.weight;
+    internal Parameter HeadWeight
+    {
+        get
+        {
+            EnsureAlive();
+            return lm_head is null ? embed_tokens.weight : lm_head.weight;
+        }
+    }
 }
 
 /// <summary>Token embedding. The padding row receives no gradient from here, as in Hugging Face models.</summary>
@@ -155,6 +178,7 @@ public sealed class LlamaEmbedding : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        Weights.EnsureAlive(weight, nameof(LlamaEmbedding));
         using var scope = NewDisposeScope();
         long[] shape = input.shape;
         Tensor x = weight.index_select(0, input.reshape(-1));                                        // [B * T, H]

@@ -49,6 +49,7 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
     public IDisposable Attach(IProjectionTap tap)
     {
         ArgumentNullException.ThrowIfNull(tap);
+        Weights.EnsureAlive(weight, nameof(Projection));
         if (_tap is not null)
             throw new InvalidOperationException("This projection already has a tap. Dispose the other attachment first.");
         _tap = tap;
@@ -104,6 +105,7 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
 
     private void EnsureChannels(Tensor input)
     {
+        Weights.EnsureAlive(weight, nameof(Projection));
         if (input.shape[^1] != InFeatures)
             throw new ArgumentException($"The projection takes {InFeatures} channels, but the input has {input.shape[^1]}.", nameof(input));
     }

@@ -39,6 +39,7 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
     /// <returns>[..., H], already multiplied by the gate.</returns>
     internal Tensor Gated(Tensor input, HiddenGate? gate)
     {
+        Weights.EnsureAlive(weight, nameof(RmsNorm));
         Tensor x = input.to(LlamaPass.Precise(input.dtype));                                  // [..., H]
         Tensor meanSquare = gate is null
             ? MeanSquare(x, x.shape[^1])

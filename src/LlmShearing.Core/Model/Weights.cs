@@ -18,6 +18,14 @@ internal static class Weights
         return parameter;
     }
 
+    /// <summary>To be called by modules before they use a weight: the native library would speak of an empty handle.</summary>
+    /// <exception cref="ObjectDisposedException">The weight is gone.</exception>
+    public static void EnsureAlive(Parameter weight, string module)
+    {
+        if (weight.IsInvalid)
+            throw new ObjectDisposedException(module, "The model that this module belongs to was disposed.");
+    }
+
     /// <summary>A parameter of its own on the memory of another; disposing one leaves the other. It does not require gradients.</summary>
     public static Parameter Share(Parameter other) => Own(other.detach());
 }

@@ -19,6 +19,7 @@ internal static class ScoringInput
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(request.Model);
+        LlamaModel.EnsureAlive(request.Model);
         if (request.Axes == PruningAxes.None)
             throw new ScoringException($"No axis was asked for. '{scorer}' scores: {supported}.");
         if ((request.Axes & ~supported) is var unknown && unknown != PruningAxes.None)

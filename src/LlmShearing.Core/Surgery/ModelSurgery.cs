@@ -17,6 +17,7 @@ public static class ModelSurgery
     public static LlamaModel Apply(LlamaModel model, PruningPlan plan, IProgress<ShearingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model.EnsureAlive();
         ArgumentNullException.ThrowIfNull(plan);
         plan.EnsureFor(model.Config.Shape);
         LlamaConfig config = model.Config.For(plan);

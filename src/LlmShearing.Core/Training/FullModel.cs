@@ -15,6 +15,7 @@ public sealed class FullModel : ITrainable, IDisposable
     public FullModel(LlamaModel model, LlamaCheckpointWriterOptions? writer = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model.EnsureAlive();
         if (model.SharesWeights)
             throw new TrainingException("This model shares its weights with another, which training would change too. Cut the model with ModelSurgery, or train adapters.");
         (Model, _writer) = (model, writer ?? new LlamaCheckpointWriterOptions());
@@ -47,6 +48,8 @@ public sealed class FullModel : ITrainable, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (Model.IsDisposed)
+            return;
         foreach ((_, var weight) in Model.NamedWeights())
             weight.requires_grad = false;
     }

@@ -57,6 +57,7 @@ public sealed class Trainer
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(runFolder);
+        trainable.Model.EnsureAlive();
         IReadOnlyList<EvaluationSet> sets = evaluation ?? [];
         options.Validate(hasEvaluation: sets.Count > 0);
         CheckNames(sets);

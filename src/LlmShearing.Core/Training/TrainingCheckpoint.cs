@@ -72,6 +72,7 @@ public sealed class TrainingCheckpoint
     public void LoadWeights(ITrainable trainable)
     {
         ArgumentNullException.ThrowIfNull(trainable);
+        trainable.Model.EnsureAlive();
         try
         {
             _ = _store.ReadVerified(Step);

@@ -47,6 +47,7 @@ public sealed record TrainingEstimate
     public static TrainingEstimate Of(ITrainable trainable, TrainingRunOptions options, int rows, int length)
     {
         ArgumentNullException.ThrowIfNull(trainable);
+        trainable.Model.EnsureAlive();
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);

@@ -24,6 +24,7 @@ public sealed class TrainingStep
     {
         ArgumentNullException.ThrowIfNull(trainable);
         ArgumentNullException.ThrowIfNull(options);
+        trainable.Model.EnsureAlive();
         if (options.LogitBytes < 1)
             throw new TrainingException($"{nameof(TrainingStepOptions.LogitBytes)} is {options.LogitBytes}, but must be at least 1.");
         if (!Enum.IsDefined(options.Normalization))

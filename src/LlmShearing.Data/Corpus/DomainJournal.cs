@@ -23,12 +23,12 @@ internal sealed class DomainJournal : IDisposable
 
     public static DomainJournal Begin(string path, JsonObject settings)
     {
-        var journal = new DomainJournal(new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read));
+        var journal = new DomainJournal(FileSteps.Create(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.Read }));
         journal.Append(new JsonObject { ["settings"] = settings.DeepClone() });
         return journal;
     }
 
-    public static DomainJournal Continue(string path) => new(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read));
+    public static DomainJournal Continue(string path) => new(FileSteps.Create(path, new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.Read }));
 
     /// <summary>Reads the last whole checkpoint; cuts off what follows it.</summary>
     /// <returns>Null when there is none. The settings are null when not even they are whole.</returns>

@@ -19,7 +19,7 @@ internal sealed class DomainShardWriter(string folder, string domain, int rowLen
         if (rows > 0)
             _shard = TokenShardWriter.Resume(PathOf(shard), domain, rowLength, vocabularySize, rows);
         for (int later = rows > 0 ? shard + 1 : shard; File.Exists(PathOf(later)); later++)
-            File.Delete(PathOf(later));
+            FileSteps.DeleteFile(PathOf(later));
     }
 
     public void Write(ReadOnlySpan<int> row)
@@ -56,7 +56,7 @@ internal sealed class DomainShardWriter(string folder, string domain, int rowLen
     {
         _shard?.Dispose();
         for (int i = 0; i < Shard; i++)
-            File.Delete(PathOf(i));
+            FileSteps.DeleteFile(PathOf(i));
     }
 
     private void Close()

@@ -50,9 +50,9 @@ internal sealed class DomainTokenizer
             return Report(finished, repaired: 0, skipped: _paths.Length);
         try
         {
-            Directory.CreateDirectory(_folder);
+            FileSteps.CreateFolder(_folder);
             (TokenShardIndex index, long repaired, int skipped) = Encode(progress, cancellationToken);
-            File.Delete(JournalPath);
+            FileSteps.DeleteFile(JournalPath);
             if (index.Rows == 0)
             {
                 Clear();
@@ -77,7 +77,13 @@ internal sealed class DomainTokenizer
             index = TokenShardIndex.Load(IndexPath);
             if (JsonNode.DeepEquals(index.Settings, _settings) && index.Sources.Count == _paths.Length && SameFiles(index.Sources)
                 && index.Shards.All(s => new FileInfo(Path.Combine(_folder, s.File)) is { Exists: true } f && f.Length == s.Bytes))
+            {
+                // A run that was killed at the very end leaves its journal and unfinished files.
+                Leftovers.Sweep(IndexPath);
+                RemoveParts();
+                FileSteps.DeleteFile(JournalPath);
                 return index;
+            }
         }
         catch (TokenDataException) when (_options.Overwrite)
         {
@@ -189,9 +195,14 @@ internal sealed class DomainTokenizer
         var index = new TokenShardIndex(_domain.Name, _options.RowLength, _tokenizer.VocabularySize, writer.Complete(), sources, (JsonObject)_settings.DeepClone());
         if (index.Rows > 0)
             index.Save(IndexPath);
-        foreach (string stale in Directory.EnumerateFiles(_folder, "*.part"))
-            File.Delete(stale);
+        RemoveParts();
         return index;
+    }
+
+    private void RemoveParts()
+    {
+        foreach (string stale in Directory.GetFiles(_folder, "*" + TokenShardHeader.Extension + ".part"))
+            FileSteps.DeleteFile(stale);
     }
 
     private TokenSource Fresh(int source, RowPacker packer) =>
@@ -211,7 +222,7 @@ internal sealed class DomainTokenizer
     {
         foreach (string file in Directory.EnumerateFiles(_folder))
             if (Path.GetFileName(file) is TokenShardIndex.FileName or DomainJournal.FileName || file.EndsWith(TokenShardHeader.Extension, StringComparison.Ordinal) || file.EndsWith(TokenShardHeader.Extension + ".part", StringComparison.Ordinal))
-                File.Delete(file);
+                FileSteps.DeleteFile(file);
     }
 
     private TokenDataException Other(string what) =>

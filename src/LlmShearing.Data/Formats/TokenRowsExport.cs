@@ -60,7 +60,7 @@ public static class TokenRowsExport
             throw new TokenDataException($"'{folder}' has rows already. Choose another folder or remove it.");
         if (rows.VocabularySize is not { } vocabulary)
             vocabulary = int.MaxValue;
-        Directory.CreateDirectory(folder);
+        FileSteps.CreateFolder(folder);
         IReadOnlyList<TokenShardEntry> entries;
         var writer = new DomainShardWriter(folder, rows.Name, Math.Max(1, rows.RowLength), vocabulary, shardBytes);
         try

@@ -45,7 +45,8 @@ public sealed class MdsWriter : IDisposable
         (_folder, _set, _sizeLimit) = (folder, Encoding.UTF8.GetBytes(set), sizeLimit);
         if (File.Exists(IndexPath))
             throw new TokenDataException($"'{folder}' has a data set already. Choose another folder or remove it.");
-        Directory.CreateDirectory(folder);
+        FileSteps.CreateFolder(folder);
+        Leftovers.Sweep(folder, name => name.StartsWith("shard.", StringComparison.Ordinal) && name.EndsWith(".mds", StringComparison.Ordinal));
         _config = Encoding.ASCII.GetBytes("{" + ColumnsJson + $", \"compression\": null, \"format\": \"mds\", \"hashes\": {List(_hashes)}, \"size_limit\": {Number(sizeLimit)}, \"version\": 2}}");
         _size = EmptyShard;
     }
@@ -96,7 +97,7 @@ public sealed class MdsWriter : IDisposable
     {
         if (!_finished)
             foreach (string file in _files)
-                File.Delete(file);
+                FileSteps.DeleteFile(file);
         _finished = true;
     }
 
@@ -116,7 +117,7 @@ public sealed class MdsWriter : IDisposable
         _config.CopyTo(shard.AsSpan(4 + (4 * offsets.Length)));
         string name = FormattableString.Invariant($"shard.{_shards.Count:00000}.mds");
         _files.Add(Path.Combine(_folder, name));
-        AtomicFile.Write(_files[^1], stream => stream.Write(shard));
+        AtomicFile.Write(_files[^1], stream => stream.Write(shard), sweep: false);
         _shards.Add($"{{{ColumnsJson}, \"compression\": null, \"format\": \"mds\", \"hashes\": {List(_hashes)}, \"raw_data\": {{\"basename\": \"{name}\", \"bytes\": {Number(shard.Length)}, \"hashes\": {{{Digests(shard)}}}}}, "
             + $"\"samples\": {Number(_samples.Count)}, \"size_limit\": {Number(_sizeLimit)}, \"version\": 2, \"zip_data\": null}}");
         _samples.Clear();

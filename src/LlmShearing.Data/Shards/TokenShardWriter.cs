@@ -43,8 +43,8 @@ public sealed class TokenShardWriter : IDisposable
         _temporary = _path + ".part";
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
-            _stream = new FileStream(_temporary, mode, FileAccess.ReadWrite, FileShare.None, 1 << 16);
+            FileSteps.CreateFolder(Path.GetDirectoryName(_path)!);
+            _stream = FileSteps.Create(_temporary, new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 1 << 16 });
             if (mode == FileMode.Create)
                 _stream.Write(new byte[TokenShardHeader.Size]);
         }
@@ -67,7 +67,7 @@ public sealed class TokenShardWriter : IDisposable
     {
         string temporary = Path.GetFullPath(path) + ".part";
         if (!File.Exists(temporary) && File.Exists(path))
-            File.Move(path, temporary);
+            FileSteps.MoveFile(path, temporary);
         var writer = new TokenShardWriter(path, domain, rowLength, vocabularySize, FileMode.Open);
         try
         {
@@ -119,7 +119,7 @@ public sealed class TokenShardWriter : IDisposable
         _stream.Write(header);
         _stream.Flush(flushToDisk: true);
         _stream.Dispose();
-        File.Move(_temporary, _path, overwrite: true);
+        FileSteps.MoveFile(_temporary, _path);
         _complete = true;
     }
 
@@ -143,6 +143,6 @@ public sealed class TokenShardWriter : IDisposable
         _stream.Dispose();
         _hash.Dispose();
         if (!_complete)
-            File.Delete(_temporary);
+            FileSteps.DeleteFile(_temporary);
     }
 }

@@ -41,6 +41,7 @@ public sealed class MaskLearner : ITrainable, IDisposable
         ILogger<MaskLearner>? logger = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model.EnsureAlive();
         ArgumentNullException.ThrowIfNull(layout);
         Options = options ?? new MaskLearningOptions();
         Options.Check();

@@ -10,6 +10,39 @@ namespace LlmShearing.Tests.Devices;
 public sealed class ModelInUseTests
 {
     [Fact]
+    public void Compute_FromManyThreads_GivesResultsOrManagedExceptions()
+    {
+        using LlamaModel model = TinyLlama.Create();
+        using var full = new FullModel(model);
+        Exception?[] thrown = new Exception?[4];
+        int done = 0;
+        Thread[] threads = [.. Enumerable.Range(0, thrown.Length).Select(t => new Thread(() => thrown[t] = Record.Exception(() =>
+        {
+            var step = new TrainingStep(full, new TrainingStepOptions());
+            for (int i = 0; i < 20; i++)
+            {
+                try
+                {
+                    if (t % 2 == 0)
+                        step.Compute([new TrainingBatch(TinyLlama.Batch(t, 2, 8))], i, 0);
+                    else
+                        ScorerLeakTests.Create(t == 1 ? ScorerNames.Taylor : ScorerNames.GateTaylor).Score(new ScoringRequest(model, PruningAxes.Layers, TestBatches.Full()));
+                    Interlocked.Increment(ref done);
+                }
+                catch (InvalidOperationException e) when (e.Message.Contains("is in use", StringComparison.Ordinal))
+                {
+                }
+            }
+        })))];
+        foreach (Thread thread in threads)
+            thread.Start();
+        foreach (Thread thread in threads)
+            thread.Join();
+        Assert.All(thrown, Assert.Null);
+        Assert.True(done > 0);
+    }
+
+    [Fact]
     public void Compute_WhileAScorerDifferentiates_IsRefusedAndBothGoOnAfterwards()
     {
         using LlamaModel model = TinyLlama.Create();

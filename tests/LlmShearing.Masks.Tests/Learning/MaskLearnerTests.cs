@@ -23,6 +23,23 @@ public sealed class MaskLearnerTests
     };
 
     [Fact]
+    public void DisposedModel_IsToldAsSuch_AndTheLearnerCanStillGo()
+    {
+        using var folder = new TemporaryFolder();
+        LlamaModel model = TinyLlama.Create();
+        MaskLayout layout = MaskLayout.ForTarget(model.Config.Shape, TargetShape.Of(model.Config.Shape, Small));
+        var learner = new MaskLearner(model, layout);
+        MaskValues values = learner.Masks.Deterministic();
+        model.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => new MaskLearner(model, layout));
+        Assert.Throws<ObjectDisposedException>(() => MaskFold.Apply(model, values));
+        Assert.Throws<ObjectDisposedException>(() => learner.Export(folder["out"]));
+        Assert.Throws<ObjectDisposedException>(() => new TrainingStep(learner, new TrainingStepOptions()));
+        learner.Dispose();
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    [Fact]
     public void Run_StoppedAfterEveryStep_EndsBitForBitAsTheUninterruptedOne()
     {
         using var folder = new TemporaryFolder();

@@ -26,6 +26,7 @@ public sealed class DistillationObjective : ITrainingObjective
     public DistillationObjective(ILlamaSource teacher, DistillationOptions? options = null, StateMap? map = null)
     {
         ArgumentNullException.ThrowIfNull(teacher);
+        LlamaModel.EnsureAlive(teacher);
         (_teacher, _options, _map) = (teacher, options ?? new DistillationOptions(), map);
         _options.EnsureValid();
         if (map is not null && _options.StateWeight == 0)

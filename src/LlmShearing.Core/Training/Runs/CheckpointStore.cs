@@ -31,9 +31,9 @@ internal sealed class CheckpointStore(string runFolder, OutputFiles files)
         {
             string name = Path.GetFileName(path);
             if (name.StartsWith(Replaced, StringComparison.Ordinal) && StepOf(name[Replaced.Length..]) is { } step && !Directory.Exists(PathOf(step)))
-                Directory.Move(path, PathOf(step));
+                FileSteps.MoveFolder(path, PathOf(step));
             else if (name.StartsWith(Unfinished, StringComparison.Ordinal) || name.StartsWith(Replaced, StringComparison.Ordinal) || name.StartsWith(Dropped, StringComparison.Ordinal))
-                Directory.Delete(path, recursive: true);
+                FileSteps.DeleteFolder(path);
         }
     }
 
@@ -44,7 +44,7 @@ internal sealed class CheckpointStore(string runFolder, OutputFiles files)
         string target = PathOf(content.State.Step), temporary = Path.Combine(Folder, Unfinished + Name(content.State.Step));
         try
         {
-            Directory.CreateDirectory(temporary);
+            FileSteps.CreateFolder(temporary);
             TensorFile.Write(Path.Combine(temporary, Weights), content.Weights, files);
             TensorFile.Write(Path.Combine(temporary, Optimizer), content.Optimizer, files);
             AtomicOutput.WriteAll(Path.Combine(temporary, State), content.State.ToJson(), flushToDisk: true, files);
@@ -55,10 +55,10 @@ internal sealed class CheckpointStore(string runFolder, OutputFiles files)
             AtomicOutput.WriteAll(Path.Combine(temporary, Checksums), json, flushToDisk: true, files);
             string? old = null;
             if (Directory.Exists(target))
-                Directory.Move(target, old = Path.Combine(Folder, Replaced + Name(content.State.Step)));
-            Directory.Move(temporary, target);
+                FileSteps.MoveFolder(target, old = Path.Combine(Folder, Replaced + Name(content.State.Step)));
+            FileSteps.MoveFolder(temporary, target);
             if (old is not null)
-                Directory.Delete(old, recursive: true);
+                FileSteps.DeleteFolder(old);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -120,8 +120,8 @@ internal sealed class CheckpointStore(string runFolder, OutputFiles files)
     {
         string aside = Path.Combine(Folder, "damaged-" + Name(step));
         if (Directory.Exists(aside))
-            Directory.Delete(aside, recursive: true);
-        Directory.Move(PathOf(step), aside);
+            FileSteps.DeleteFolder(aside);
+        FileSteps.MoveFolder(PathOf(step), aside);
     }
 
     /// <summary>Deletes all checkpoints but the newest ones and one more.</summary>
@@ -133,8 +133,8 @@ internal sealed class CheckpointStore(string runFolder, OutputFiles files)
         {
             // Renamed first: half a folder must not look like a checkpoint.
             string dropped = Path.Combine(Folder, Dropped + Name(step));
-            Directory.Move(PathOf(step), dropped);
-            Directory.Delete(dropped, recursive: true);
+            FileSteps.MoveFolder(PathOf(step), dropped);
+            FileSteps.DeleteFolder(dropped);
         }
     }
 
@@ -157,7 +157,7 @@ internal sealed class CheckpointStore(string runFolder, OutputFiles files)
     {
         try
         {
-            Directory.Delete(folder, recursive: true);
+            FileSteps.DeleteFolder(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

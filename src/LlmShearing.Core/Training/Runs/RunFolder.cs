@@ -30,7 +30,7 @@ internal sealed class RunFolder : IDisposable
         {
             if (Directory.Exists(path) && !File.Exists(lockFile) && Directory.EnumerateFileSystemEntries(path).Any())
                 throw new TrainingException($"'{path}' is not empty and is no run folder. Give a folder that does not exist yet, or that of a run to go on with.");
-            Directory.CreateDirectory(path);
+            FileSteps.CreateFolder(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -39,7 +39,7 @@ internal sealed class RunFolder : IDisposable
 
         try
         {
-            return new RunFolder(path, new FileStream(lockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            return new RunFolder(path, FileSteps.Create(lockFile, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None }));
         }
         catch (IOException e)
         {

@@ -145,7 +145,7 @@ internal sealed class TrainingLoop
         long step = _state.Step;
         IReadOnlyList<double> rates = _run.Schedule.Rates(_run.Groups, step);
         StepLosses losses = _run.Step.Compute(microBatches, step, _run.Options.Seed, CancellationToken.None);
-        double norm = _run.Optimizer.GradientNorm();
+        double norm = _run.Optimizer.GradientNorm(_run.Options.Optimizer.ClipBy);
         bool skip = !double.IsFinite(losses.Loss) || !double.IsFinite(norm);
         if (skip)
             Refuse(losses.Loss, norm, microBatches);
