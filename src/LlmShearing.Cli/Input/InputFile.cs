@@ -18,7 +18,8 @@ internal static class InputFile
             throw new UsageException($"'{path}' is a folder; a file is needed here.");
         try
         {
-            LfsPointer.Refuse(path);
+            if (LfsPointer.ProblemOf(path) is { } pointer)
+                throw new UsageException(pointer);
             return read();
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

@@ -36,11 +36,11 @@ internal static class LfsPointer
     }
 
     /// <summary>To be called where a file is opened: its reader turns the exception into its own.</summary>
-    /// <exception cref="IOException">The file is a pointer.</exception>
+    /// <exception cref="FileNotFoundException">The file is a pointer: what it stands for is not there.</exception>
     public static void Refuse(string path)
     {
         if (ProblemOf(path) is { } problem)
-            throw new IOException(problem);
+            throw new FileNotFoundException(problem, path);
     }
 
     /// <summary>The message for a file that is a pointer.</summary>
