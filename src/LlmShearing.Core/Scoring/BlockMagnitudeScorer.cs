@@ -8,6 +8,7 @@ namespace LlmShearing;
 /// sum over columns |W|^p. Norm weights count; biases, embeddings and the output projection do not.
 /// Width axes sum |W|^p over everything that goes with the unit: rows and columns of all matrices it is coupled to.
 /// </summary>
+/// <remarks>Keeps nothing between calls: any number of threads may use one instance, also on one model at once (see <see cref="LlamaModel"/>).</remarks>
 public sealed class BlockMagnitudeScorer : IImportanceScorer
 {
     private readonly double _power;
