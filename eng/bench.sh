@@ -5,7 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 model=${1:-samples/models/demo-llama-2.5m}
 run() { echo "== $1"; "artifacts/bin/$1/release/$1" "${@:2}"; }
-run TorchOverhead
 run Forward "$model"
 run Scoring "$model" 10 128 4
 run Streaming "$model"

@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 
 namespace LlmShearing.Cli;
 
@@ -21,8 +22,7 @@ internal static class ShearCommandLine
         }
         catch (UsageException e)
         {
-            await surroundings.Error.WriteLineAsync("shear: " + e.Message).ConfigureAwait(false);
-            return ExitCodes.BadInput;
+            return Wrong(surroundings, args, e.Message);
         }
 
         var configuration = new InvocationConfiguration
@@ -32,18 +32,44 @@ internal static class ShearCommandLine
             EnableDefaultExceptionHandler = false,
             ProcessTerminationTimeout = null,   // Program.cs turns Ctrl-C into cancellation and waits for the clean-up, however long
         };
-        if (parsed.Action is not ParseErrorAction wrong)
+        string[] unknown = UnknownOptions(parsed, args);
+        if (parsed.Action is not ParseErrorAction && unknown.Length == 0)
         {
             int code = await parsed.InvokeAsync(configuration, cancellation).ConfigureAwait(false);
             return args.Count == 0 ? ExitCodes.BadInput : code;
         }
 
-        // Suggestions belong to the error, not to the output.
-        wrong.ShowHelp = false;
-        configuration.Output = surroundings.Error;
-        await parsed.InvokeAsync(configuration, cancellation).ConfigureAwait(false);
-        string verb = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
-        await surroundings.Error.WriteLineAsync($"Run 'shear {verb}--help' for what is possible.").ConfigureAwait(false);
+        Command command = parsed.CommandResult.Command;
+        string verb = command is RootCommand ? "" : command.Name + " ";
+        return Wrong(surroundings, args, string.Join(' ', Mistakes(parsed, command, unknown)), $"Run 'shear {verb}--help' for what is possible.");
+    }
+
+    // Words that look like options and are none. The parser takes some of them for an argument, or for one more value of an option that may have several.
+    private static string[] UnknownOptions(ParseResult parsed, IReadOnlyList<string> args)
+    {
+        IEnumerable<Token> taken = parsed.CommandResult.Children.Where(c => c is ArgumentResult or OptionResult { Option.Arity.MaximumNumberOfValues: > 1 }).SelectMany(c => c.Tokens);
+        string[] before = [.. args.TakeWhile(a => a != "--")];
+        return [.. parsed.UnmatchedTokens.Concat(taken.Select(t => t.Value)).Where(w => w.Length > 1 && w[0] == '-' && !char.IsAsciiDigit(w[1]) && before.Contains(w)).Distinct()];
+    }
+
+    // A word that is not known explains the others: its value has no place either, and what it should have been is missing.
+    private static IEnumerable<string> Mistakes(ParseResult parsed, Command command, string[] unknownOptions)
+    {
+        IReadOnlyList<string> words = parsed.UnmatchedTokens;
+        if (command is RootCommand && words.Count > 0)
+            return [NearMisses.Unknown(words[0], command)];
+        if (unknownOptions.Length > 0)
+            return unknownOptions.Select(o => NearMisses.Unknown(o, command));
+        return words.Count > 0 ? [NearMisses.Unknown(words[0], command)] : parsed.Errors.Select(e => e.Message).Distinct();
+    }
+
+    private static int Wrong(Surroundings surroundings, IEnumerable<string> args, string message, string? hint = null)
+    {
+        surroundings.Error.WriteLine("shear: " + message);
+        if (hint is not null)
+            surroundings.Error.WriteLine(hint);
+        if (FailureReport.IsJsonWanted(args))
+            new FailureReport(ExitCodes.BadInput, FailureReport.Usage, message).WriteJson(surroundings);
         return ExitCodes.BadInput;
     }
 
@@ -51,7 +77,11 @@ internal static class ShearCommandLine
     {
         var root = new RootCommand("Makes LLaMA models smaller: scores blocks, heads and channels, plans what stays, cuts, recovers by training, and measures.");
         foreach (Command command in Commands(surroundings))
+        {
+            Completions.AddPaths(command);
             root.Subcommands.Add(command);
+        }
+
         foreach (Option option in root.Options)
         {
             if (option is HelpOption { Action: HelpAction help })
@@ -84,6 +114,7 @@ internal static class ShearCommandLine
         new MergeCommand(surroundings),
         new ConvertCommand(surroundings),
         new DemoCommand(surroundings),
+        new CompletionCommand(surroundings),
     ];
 
     private sealed class HelpWithExamples(HelpAction inner) : SynchronousCommandLineAction

@@ -26,7 +26,7 @@ public sealed partial class LlamaPruner
         plan?.EnsureFor(model.Config.Shape);
         using LlamaGates? gates = plan is null || plan.IsIdentity ? null : LlamaGates.FromPlan(plan, model.Device);
         long start = _time.GetTimestamp();
-        PerplexityResult result = new PerplexityEvaluator().Evaluate(model, rows, protocol, gates, progress, cancellationToken);
+        PerplexityResult result = new PerplexityEvaluator(logger: _logger).Evaluate(model, rows, protocol, gates, progress, cancellationToken);
         long parameters = (plan?.Target ?? model.Config.Shape).ParameterCount;
         CoreLog.Evaluated(_logger, result.Perplexity, result.Tokens, parameters, _time.GetElapsedTime(start).TotalSeconds);
         return result;

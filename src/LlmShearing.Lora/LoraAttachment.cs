@@ -20,6 +20,8 @@ public sealed class LoraAttachment : IDisposable
     /// <summary>Attaches. Values are taken over: A [r, in] and B [out, r], float32 on the CPU; full weights where the function gives any.</summary>
     internal LoraAttachment(LlamaModel model, LoraOptions options, LoraLayout layout, Func<LoraTarget, (Tensor A, Tensor B)> factors, Func<LlamaTensor, Tensor>? savedValue = null)
     {
+        if (model.SharesWeights && layout.Replaced.Length > 0)
+            throw new LoraException($"The adapter brings its own '{layout.Replaced[0].Name}', but this model shares its weights with another, which would change too. Cut the model with ModelSurgery, or load it again.");
         if (model.SharesWeights && layout.Saved.Length > 0)
             throw new LoraException($"ModulesToSave asks for training '{layout.Saved[0].Name}' in full, but this model shares its weights with another. Leave it out, or cut the model with ModelSurgery.");
         (Model, Options, _layout, _dropout) = (model, options, layout, new LoraDropout(options.Dropout));
@@ -32,7 +34,9 @@ public sealed class LoraAttachment : IDisposable
                 Add(target, factors(target));
             Dictionary<string, Parameter> weights = model.NamedWeights().ToDictionary(w => w.Name, w => w.Weight, StringComparer.Ordinal);
             foreach (LlamaTensor tensor in layout.Saved)
-                AddSaved(tensor, weights[tensor.Name], savedValue);
+                AddSaved(tensor, weights[tensor.Name], savedValue, trained: true);
+            foreach (LlamaTensor tensor in layout.Replaced)
+                AddSaved(tensor, weights[tensor.Name], savedValue, trained: false);
             Parameters = [.. Named()];
         }
         catch
@@ -93,7 +97,7 @@ public sealed class LoraAttachment : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(folder);
         using IDisposable noGrad = no_grad();
         Dictionary<string, Parameter> values = Parameters.ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal);
-        PeftFolder.Write(folder, Options, _layout, Model.Name, key => values[key].cpu().contiguous(), overwrite, cancellationToken);
+        PeftFolder.Write(folder, Options, _layout, Model.Name, key => (values.TryGetValue(key, out Parameter? value) ? value : _saved[key].Weight).cpu().contiguous(), overwrite, cancellationToken);
     }
 
     /// <summary>Adds every update to its weight, computed in float32 and rounded once to the weight's type, and detaches the adapters.</summary>
@@ -169,12 +173,12 @@ public sealed class LoraAttachment : IDisposable
         _attached.Add(projection.Attach(tap));
     }
 
-    private void AddSaved(LlamaTensor tensor, Parameter weight, Func<LlamaTensor, Tensor>? value)
+    private void AddSaved(LlamaTensor tensor, Parameter weight, Func<LlamaTensor, Tensor>? value, bool trained)
     {
         _saved.Add(LoraLayout.KeyOf(tensor), (weight, weight.detach().clone().DetachFromDisposeScope()));
         if (value is not null)
             weight.copy_(value(tensor));
-        weight.requires_grad = true;
+        weight.requires_grad = trained;
     }
 
     private IEnumerable<TrainableParameter> Named() =>

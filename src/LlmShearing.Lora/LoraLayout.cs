@@ -29,6 +29,12 @@ internal sealed record LoraLayout(ImmutableArray<LoraTarget> Targets, ImmutableA
 
     private static readonly string[] Tied = ["lm_head", "model.embed_tokens"];
 
+    /// <summary>Weights that come with the adapter in full though nobody trains them: PEFT saves the embeddings when the vocabulary was resized.</summary>
+    public ImmutableArray<LlamaTensor> Replaced { get; init; } = [];
+
+    /// <summary>All weights that the adapter holds in full.</summary>
+    public IEnumerable<LlamaTensor> Full => Saved.Concat(Replaced);
+
     /// <summary>The key under which a tensor that is saved in full is stored.</summary>
     public static string KeyOf(LlamaTensor saved) => Prefix + saved.Name;
 

@@ -1,6 +1,7 @@
 // Merges an adapter folder into a checkpoint folder, a tile of one tensor at a time: neither the model nor the result is ever in memory.
 using System.Buffers;
 using System.Collections.Frozen;
+using Microsoft.Extensions.Logging;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -24,6 +25,10 @@ public sealed record LoraMergeOptions
     /// <summary>Whether every file is flushed to the device before it is renamed.</summary>
     /// <value>Default: false.</value>
     public bool FlushToDisk { get; init; }
+
+    /// <summary>Receives a warning for files that were left out, and for layers of different shapes, which only this library reads; null = nothing.</summary>
+    /// <value>Default: null.</value>
+    public ILogger? Logger { get; init; }
 }
 
 /// <summary>Merging of adapter folders into checkpoint folders, out of core.</summary>
@@ -33,7 +38,7 @@ public static class LoraMerge
     private const int CopyBytes = 1 << 20;
 
     /// <summary>
-    /// Writes a checkpoint with W + s·B·A in place of every adapted weight, in the type in which it is stored, and with the weights that the adapter holds in full. All other
+    /// Writes a checkpoint with W + s·B·A in place of every adapted weight, in the type in which it is stored, and with the weights that the adapter holds in full; embeddings of a resized vocabulary make the result as large. All other
     /// tensors, tokenizer and licence files are copied byte for byte. Gives the same bits as <see cref="LoraAttachment.Merge"/> on the loaded model.
     /// </summary>
     /// <param name="baseFolder">Hugging Face folder of the base model, of any shape that this library reads.</param>
@@ -62,15 +67,18 @@ public static class LoraMerge
         CheckpointSurgery.RefuseNested(adapterFolder, targetFolder);
         using LlamaCheckpoint checkpoint = LlamaCheckpoint.Open(baseFolder);
         using PeftFolder adapter = PeftFolder.Open(adapterFolder);
-        LoraLayout layout = adapter.Bind(checkpoint.Config.Shape, $"the checkpoint '{checkpoint.Folder}'");
+        LlamaConfig config = adapter.Resized(checkpoint.Config.Shape) is { } resized ? checkpoint.Config with { Shape = resized } : checkpoint.Config;
+        LoraLayout layout = adapter.Bind(config.Shape, $"the checkpoint '{checkpoint.Folder}'");
         FrozenDictionary<string, LoraTarget> targets = layout.Targets.ToFrozenDictionary(t => t.Weight.Name, StringComparer.Ordinal);
-        FrozenSet<string> saved = layout.Saved.Select(t => t.Name).ToFrozenSet(StringComparer.Ordinal);
+        FrozenSet<string> saved = layout.Full.Select(t => t.Name).ToFrozenSet(StringComparer.Ordinal);
         var writer = new LlamaCheckpointWriterOptions
         {
             Overwrite = options.Overwrite,
             MaxShardSize = options.MaxShardSize,
             FlushToDisk = options.FlushToDisk,
             AuxiliaryFilesFrom = checkpoint.Folder,
+            Logger = options.Logger,
+            TokenizerFrom = config.Shape.VocabSize == checkpoint.Config.Shape.VocabSize ? null : adapter.Folder,
         };
         byte[] buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
         try
@@ -78,7 +86,7 @@ public static class LoraMerge
             using IDisposable noGrad = no_grad();
             LlamaCheckpointWriter.Write(
                 targetFolder,
-                checkpoint.Config,
+                config,
                 tensor => checkpoint[tensor.Name].Dtype,
                 (tensor, sink) =>
                 {

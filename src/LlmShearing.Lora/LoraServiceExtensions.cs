@@ -13,11 +13,12 @@ public static class LoraServiceExtensions
     /// <param name="builder">The library's registration.</param>
     /// <param name="section">For example <c>configuration.GetSection("Lora")</c>.</param>
     /// <returns>The builder.</returns>
+    /// <exception cref="InvalidOperationException">Options come from another section already.</exception>
     public static LlmShearingBuilder AddLora(this LlmShearingBuilder builder, IConfiguration section)
     {
         ArgumentNullException.ThrowIfNull(section);
-        Register(builder).Bind(section, binder => binder.ErrorOnUnknownConfiguration = true);
-        return builder;
+        Register(builder);
+        return builder.BindSection<LoraOptions>(section);
     }
 
     /// <summary>Registers <see cref="ILoraAdapter"/> with options from code.</summary>

@@ -31,7 +31,7 @@ internal sealed class LoraTap(LoraTarget target, ulong stream, Projection projec
         using var scope = NewDisposeScope();
         Tensor output = owner.Linear(input);                                               // [..., out]
         if (output.dtype != ScalarType.Float32)
-            return (output + OnForward(input)!.to(output.dtype)).MoveToOuterDisposeScope();
+            return (output + OnForward(input)!).to(output.dtype).MoveToOuterDisposeScope();     // the sum of 16 and 32 bits is made in 32, and rounded once
         Tensor low = Low(input).reshape(-1, Target.Rank);                                  // [N, r]
         Tensor flat = output.reshape(low.shape[0], -1);                                    // [N, out]
         return flat.addmm(low, B.t()).view(output.shape).MoveToOuterDisposeScope();        // one operator instead of one for the product and one for the sum

@@ -12,11 +12,12 @@ public static class MaskServiceExtensions
     /// <param name="builder">The library's registration.</param>
     /// <param name="section">For example <c>configuration.GetSection("Masks")</c>.</param>
     /// <returns>The builder.</returns>
+    /// <exception cref="InvalidOperationException">Options come from another section already.</exception>
     public static LlmShearingBuilder AddMasks(this LlmShearingBuilder builder, IConfiguration section)
     {
         ArgumentNullException.ThrowIfNull(section);
-        Register(builder).Bind(section, binder => binder.ErrorOnUnknownConfiguration = true);
-        return builder;
+        Register(builder);
+        return builder.BindSection<LearnedMaskOptions>(section);
     }
 
     /// <summary>Registers <see cref="LearnedMaskScorer"/> under its name, with options from code.</summary>

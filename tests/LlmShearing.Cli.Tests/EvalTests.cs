@@ -73,6 +73,6 @@ public sealed class EvalTests : IDisposable
     public void Cancelled_Midway_SaysSo()
     {
         ShearResult result = Shear.CancelAtReport(4, "eval", Shear.Demo, "--ids", _scratch.Ids(), "--device", "cpu", "--json");
-        Assert.Equal((1, "", "computes on cpu in float32\nshear: cancelled\n"), (result.Code, result.Out, result.Error));
+        Assert.Equal((1, "{\"error\":\"cancelled\",\"kind\":\"cancelled\",\"exit_code\":1}\n", "computes on cpu in float32\nshear: cancelled\n"), (result.Code, result.Out, result.Error));
     }
 }

@@ -73,7 +73,7 @@ public sealed class ScoreTests : IDisposable
     public void Scorer_Unknown_ListsThoseThere()
     {
         string error = Shear.BadInput("score", Shear.Demo, "--scorer", "tayler", "--ids", _scratch.Ids());
-        Assert.Contains("'tayler'. Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, random, taylor.", error, StringComparison.Ordinal);
+        Assert.Contains("'tayler' does not fit: give one of angular, block-influence, block-perplexity, gate-taylor, magnitude, random, taylor. Did you mean 'taylor'?", error, StringComparison.Ordinal);
         Assert.Contains("No criterion is given", Shear.BadInput("score", Shear.Demo), StringComparison.Ordinal);
     }
 
@@ -100,7 +100,7 @@ public sealed class ScoreTests : IDisposable
     public void Cancelled_Midway_SaysSoAndWritesNothing()
     {
         ShearResult result = Shear.CancelAtReport(3, "score", Shear.Demo, "--scorer", "block-perplexity", "--ids", _scratch.Ids(), "--out", _scratch["scores.json"], "--device", "cpu", "--json");
-        Assert.Equal((1, "", "computes on cpu in float32\nshear: cancelled\n"), (result.Code, result.Out, result.Error));
+        Assert.Equal((1, "{\"error\":\"cancelled\",\"kind\":\"cancelled\",\"exit_code\":1}\n", "computes on cpu in float32\nshear: cancelled\n"), (result.Code, result.Out, result.Error));
         Assert.Equal(["ids.json"], _scratch.Names);
     }
 

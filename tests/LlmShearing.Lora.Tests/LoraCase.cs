@@ -39,8 +39,9 @@ internal sealed class LoraCase
     /// <summary>Values that are stored in the type of the case's base.</summary>
     public float[] Values(GoldenTensors tensors, string name) => Dtype == ScalarType.BFloat16 ? tensors.BFloats(name) : tensors.Floats(name);
 
-    /// <summary>Those of these cases whose files are there.</summary>
-    public static TheoryData<string> Present(params string[] names) => [.. names.Where(n => Goldens.TryPath($"hf/lora/{n}/meta.json") is not null)];
+    /// <summary>The cases that are there, all or those that a condition holds for.</summary>
+    public static TheoryData<string> Present(Func<LoraCase, bool>? which = null) =>
+        [.. Goldens.Folders("hf/lora", with: "meta.json").Where(n => which is null || which(new LoraCase(n)))];
 
     public static Tensor Ids(GoldenTensors tensors, string name = "input_ids") => tensor(tensors.Longs(name), tensors.Shape(name));
 

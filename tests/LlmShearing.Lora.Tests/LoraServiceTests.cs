@@ -45,6 +45,14 @@ public class LoraServiceTests
     }
 
     [Fact]
+    public void AddLora_SecondSection_IsRefused()
+    {
+        IConfigurationRoot configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Lora:Rank", "4"), new("Other:Alpha", "8")]).Build();
+        LlmShearingBuilder builder = new ServiceCollection().AddLlmShearing().AddLora(configuration.GetSection("Lora")).AddLora(configuration.GetSection("Lora"));
+        Assert.Contains("LoraOptions are bound to the section 'Lora' already", Assert.Throws<InvalidOperationException>(() => builder.AddLora(configuration.GetSection("Other"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AddLora_Code_ConfiguresAndLeavesAHostsOwnAdapter()
     {
         var services = new ServiceCollection();

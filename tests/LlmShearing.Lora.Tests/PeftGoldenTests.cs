@@ -6,8 +6,7 @@ namespace LlmShearing.Lora.Tests;
 
 public class PeftGoldenTests
 {
-    public static TheoryData<string> Cases => LoraCase.Present(
-        "all-linear-init", "all-linear-r8", "merge-bf16", "modules-to-save", "qv-r4", "rank-alpha-pattern", "regex-target", "rslora-r4");
+    public static TheoryData<string> Cases => LoraCase.Present();
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -21,7 +20,7 @@ public class PeftGoldenTests
         Tensor ids = LoraCase.Ids(reference);
         Near.Equal(golden.Values(reference, "logits_base"), LoraCase.Floats(model.forward(ids)), LogitTolerance(golden), LogitTolerance(golden), "base logits");
         using (LoraAttachment attachment = LoraAttachment.Load(golden.Folder, model))
-            Near.Equal(golden.Values(reference, "logits_attached"), LoraCase.Floats(model.forward(ids)), LogitTolerance(golden), LogitTolerance(golden), "attached logits");
+            Near.Equal(golden.Values(reference, "logits_attached"), LoraCase.Floats(model.forward(ids)), AttachedTolerance(golden), golden.Dtype == ScalarType.BFloat16 ? 0 : LoraCase.LogitTolerance, "attached logits");
         Near.Equal(golden.Values(reference, "logits_base"), LoraCase.Floats(model.forward(ids)), LogitTolerance(golden), LogitTolerance(golden), "base logits afterwards");
     }
 
@@ -102,6 +101,9 @@ public class PeftGoldenTests
 
     // Reference logits of a bfloat16 model differ by up to 0.098 from those in float32 (hf/models/README.md); kernels round in other places.
     private static double LogitTolerance(LoraCase golden) => golden.Dtype == ScalarType.BFloat16 ? 0.098 : LoraCase.LogitTolerance;
+
+    // The update is added in float32 and rounded once, as PEFT does: at most 0.065 from it. Rounded before it is added, it is 0.09.
+    private static double AttachedTolerance(LoraCase golden) => golden.Dtype == ScalarType.BFloat16 ? 0.08 : LoraCase.LogitTolerance;
 
     private static void AssertSameBits(float[] expected, float[] actual, string weight)
     {

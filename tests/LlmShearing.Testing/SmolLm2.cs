@@ -1,4 +1,4 @@
-// A real model for the slow tests: unpacked once from ../shared into artifacts/, which needs node.
+// A real model for the slow tests: unpacked once from the test data into artifacts/, which needs node.
 using System.Diagnostics;
 using Xunit;
 
@@ -15,7 +15,7 @@ public static class SmolLm2
     /// <summary>The folder; the first call may unpack it (about ten seconds, 270 MB).</summary>
     public static string Folder() => Unpacked.Value;
 
-    private static string Tool => Path.GetFullPath(Path.Combine(Goldens.RepositoryRoot, "..", "shared", "tools", "unpack-smollm2.mjs"));
+    private static string? Tool => Goldens.TryShared("tools/unpack-smollm2.mjs");
 
     private static string Cache => Path.Combine(Goldens.RepositoryRoot, "artifacts", "smollm2");
 
@@ -23,8 +23,8 @@ public static class SmolLm2
     {
         if (File.Exists(Path.Combine(Cache, "complete")))
             return null;
-        if (Goldens.TryShared("models/smollm2-135m-instruct") is null || !File.Exists(Tool))
-            return "SmolLM2 absent: ../shared/models/smollm2-135m-instruct and ../shared/tools/unpack-smollm2.mjs are needed.";
+        if (Goldens.TryShared("models/smollm2-135m-instruct") is null || Tool is null)
+            return "SmolLM2 absent: models/smollm2-135m-instruct and tools/unpack-smollm2.mjs beside the goldens are needed.";
         bool node = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(p => File.Exists(Path.Combine(p, OperatingSystem.IsWindows() ? "node.exe" : "node")));
         return node ? null : "SmolLM2 absent: node is needed to unpack it.";
     }
@@ -38,7 +38,7 @@ public static class SmolLm2
             return Cache;
         string temporary = Cache + "." + Environment.ProcessId;
         Directory.CreateDirectory(temporary);
-        using Process process = Process.Start(new ProcessStartInfo("node", [Tool, temporary]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using Process process = Process.Start(new ProcessStartInfo("node", [Tool!, temporary]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();

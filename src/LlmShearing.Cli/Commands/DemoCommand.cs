@@ -107,9 +107,9 @@ internal sealed class DemoCommand : ShearCommand
     private static JsonObject Json(List<(string Criterion, JsonElement Result)> rows, ReferenceText text, JsonElement recovery, double recovered) => new()
     {
         ["text"] = text.Source,
-        ["recovery"] = JsonNode.Parse(recovery.GetRawText()),
+        ["recovery"] = SafeJson.Node(recovery.GetRawText()),
         ["perplexity_recovered"] = Numbers.Json(recovered),
-        ["criteria"] = new JsonObject(rows.Select(r => KeyValuePair.Create(r.Criterion, (JsonNode?)JsonNode.Parse(r.Result.GetRawText())))),
+        ["criteria"] = new JsonObject(rows.Select(r => KeyValuePair.Create(r.Criterion, (JsonNode?)SafeJson.Node(r.Result.GetRawText())))),
     };
 
     private static void Print(IAnsiConsole console, List<(string Criterion, JsonElement Result)> rows, ReferenceText text, string[] command)

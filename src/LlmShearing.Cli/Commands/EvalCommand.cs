@@ -76,5 +76,5 @@ internal sealed class EvalCommand : ShearCommand
         run.Result(() => EvalReport.Json(results, seconds), console => EvalReport.Print(console, results));
     }
 
-    private PerplexityEvaluator Evaluator(Invocation run) => new(new PerplexityOptions { BatchTokens = run.Get(_batchTokens)!.Value });
+    private PerplexityEvaluator Evaluator(Invocation run) => new(new PerplexityOptions { BatchTokens = run.Get(_batchTokens)!.Value }, run.Log);
 }

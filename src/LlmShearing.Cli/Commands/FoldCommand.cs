@@ -35,16 +35,16 @@ internal sealed class FoldCommand : ShearCommand
             throw new UsageException("Nothing says how small the model shall be. Give sizes such as --hidden, --heads, --intermediate and --layers.");
         LlamaShape source = ModelFolder.Config(folder).Shape, target = TargetShape.Of(source, _target.Read(run));
         output.Expect(target);
-        JsonObject trainable = Trainable(learned);
-        MaskLayout layout = MaskLayout.ForTarget(source, target, MaskFamily.Parse(trainable["masks"]!.AsArray().Select(m => (string)m!)));
+        ConfigReader trainable = Trainable(learned);
+        MaskLayout layout = MaskLayout.ForTarget(source, target, MaskFamily.Parse(trainable.Array("masks")!.Select(m => m is JsonValue name && name.TryGetValue(out string? text) ? text : throw trainable.Wrong("masks", "a list of names"))));
         string planFile = Path.Combine(learned, "plan.json");
         bool trained = File.Exists(planFile) && PruningPlan.Load(planFile).Target.Equals(target);
         if (!trained)
             run.Note("The masks and weights were trained for another shape: expect to train the result for longer.");
         // A checkpoint is read into a trainable like the one that wrote it.
-        using LlamaModel model = LlamaModel.Load(folder, Enum.Parse<TorchSharp.torch.ScalarType>((string)trainable["dtype"]!), progress: run.Progress, cancellationToken: run.Cancellation);
-        var options = new MaskLearningOptions { Harden = run.Get(_harden), TrainWeights = (string?)trainable["trains"] != "masks", GateEmbedding = (bool)trainable["gate_embedding"]! };
-        using var learner = new MaskLearner(model, layout, options, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder });
+        using LlamaModel model = LlamaModel.Load(folder, Dtype(trainable), progress: run.Progress, cancellationToken: run.Cancellation);
+        var options = new MaskLearningOptions { Harden = run.Get(_harden), TrainWeights = trainable.Text("trains") != "masks", GateEmbedding = trainable.Has("gate_embedding") ? trainable.Bool("gate_embedding", false) : throw trainable.Missing("gate_embedding") };
+        using var learner = new MaskLearner(model, layout, options, writer: new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = folder, Logger = run.Log });
         TrainingCheckpoint checkpoint = TrainingCheckpoint.Last(learned);
         checkpoint.LoadWeights(learner);
         learner.Export(output.Path, run.Get(_force), run.Cancellation);
@@ -54,15 +54,24 @@ internal sealed class FoldCommand : ShearCommand
             console => console.Line($"{Numbers.Count(source.ParameterCount)} -> {Numbers.Count(target.ParameterCount)} parameters, from the checkpoint after {checkpoint.Step} steps; written to {output.Folder}"));
     }
 
+    private static TorchSharp.torch.ScalarType Dtype(ConfigReader trainable) => trainable.Text("dtype") switch
+    {
+        nameof(TorchSharp.torch.ScalarType.Float32) => TorchSharp.torch.ScalarType.Float32,
+        nameof(TorchSharp.torch.ScalarType.Float64) => TorchSharp.torch.ScalarType.Float64,
+        nameof(TorchSharp.torch.ScalarType.BFloat16) => TorchSharp.torch.ScalarType.BFloat16,
+        nameof(TorchSharp.torch.ScalarType.Float16) => TorchSharp.torch.ScalarType.Float16,
+        _ => throw trainable.Wrong("dtype", "Float32, Float64, BFloat16 or Float16"),
+    };
+
     // What the run trained, as it described it.
-    private static JsonObject Trainable(string learned)
+    private static ConfigReader Trainable(string learned)
     {
         string file = Path.Combine(learned, "run.json");
         if (!File.Exists(file))
             throw new UsageException($"There is no '{file}'. Give the folder of a run of 'shear learn', usually its --out with .run added.");
-        if (JsonNode.Parse(InputFile.Text(file))?["configuration"]?["trainable"] is not JsonObject trainable || trainable["masks"] is not JsonArray)
+        if (new ConfigReader(JsonFile.ReadObject(file), file).Object("configuration")?.Object("trainable") is not { } trainable || trainable.Array("masks") is null)
             throw new UsageException($"'{learned}' is no run of mask learning.");
-        return trainable["target"] is not null
+        return trainable.Has("target")
             ? trainable
             : throw new UsageException($"'{learned}' was learned under a budget of parameters. Only runs with a target shape can be cut to another one.");
     }

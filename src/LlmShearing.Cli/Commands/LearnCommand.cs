@@ -47,7 +47,7 @@ internal sealed class LearnCommand : TrainingCommand
         StudentModel student = StudentModel.Load(run, model, Compute, _distillation, share: false);
         try
         {
-            return new Subject(student, new MaskLearner(student.Model, layout, settings, new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model }));
+            return new Subject(student, new MaskLearner(student.Model, layout, settings, new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model, Logger = run.Log }));
         }
         catch
         {

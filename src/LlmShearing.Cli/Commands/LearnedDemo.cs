@@ -72,7 +72,7 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
         ["parameters_after"] = Target.ParameterCount,
         ["perplexity_dense"] = Numbers.Json(Dense),
         ["routes"] = new JsonObject(Routes.Select(r => KeyValuePair.Create(r.Name, (JsonNode?)r.Json()))),
-        ["masks"] = new JsonObject { ["converged"] = Masks.GetProperty("converged").GetBoolean(), ["sparsity"] = JsonNode.Parse(Masks.GetProperty("sparsity").GetRawText()) },
+        ["masks"] = new JsonObject { ["converged"] = Masks.GetProperty("converged").GetBoolean(), ["sparsity"] = SafeJson.Node(Masks.GetProperty("sparsity").GetRawText()) },
         ["out"] = Folder,
     };
 

@@ -28,7 +28,7 @@ internal sealed class MergeCommand : ShearCommand
         using ModelOutput output = ModelOutput.Open(run.Get(_out) ?? throw new UsageException("Nothing says where the model goes. Give --out FOLDER."), run.Get(_force));
         output.Expect(config.Shape);
         long start = run.Surroundings.Time.GetTimestamp();
-        LoraMerge.Apply(model, adapter, output.Path, new LoraMergeOptions { Overwrite = run.Get(_force), Safe = run.Get(_safe) }, run.Progress, run.Cancellation);
+        LoraMerge.Apply(model, adapter, output.Path, new LoraMergeOptions { Overwrite = run.Get(_force), Safe = run.Get(_safe), Logger = run.Log }, run.Progress, run.Cancellation);
         output.Finish(run);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
         run.Result(() => FolderReport.Json(output.Folder, ModelFolder.Config(output.Folder), seconds), console => console.Line(FolderReport.Line(output, seconds)));

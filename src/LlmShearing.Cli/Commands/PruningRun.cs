@@ -52,5 +52,5 @@ internal static class PruningRun
     }
 
     public static double Perplexity(Invocation run, OpenModel model, IReadOnlyList<int[]> rows, PerplexityProtocol protocol) =>
-        new PerplexityEvaluator().Evaluate(model.Source, rows, protocol, gates: null, run.Progress, run.Cancellation).Perplexity;
+        new PerplexityEvaluator(logger: run.Log).Evaluate(model.Source, rows, protocol, gates: null, run.Progress, run.Cancellation).Perplexity;
 }

@@ -15,10 +15,10 @@ internal sealed record RecoveryResult(JsonElement Pruning, JsonElement Training,
 {
     public JsonObject Json()
     {
-        JsonObject json = JsonNode.Parse(Pruning.GetRawText())!.AsObject();
+        JsonObject json = SafeJson.Node(Pruning.GetRawText())!.AsObject();
         json["perplexity_pruned"] = json["perplexity_after"]?.DeepClone();
         json["perplexity_after"] = Recovered is { } r ? Numbers.Json(r) : null;
-        json["recovery"] = JsonNode.Parse(Training.GetRawText());
+        json["recovery"] = SafeJson.Node(Training.GetRawText());
         json["run"] = Work;
         json["out"] = Folder;
         return json;
@@ -29,7 +29,7 @@ internal sealed record RecoveryResult(JsonElement Pruning, JsonElement Training,
         console.Line($"removed {string.Join(' ', Pruning.GetProperty("removed").EnumerateArray())}: {Numbers.Count(Pruning.GetProperty("parameters_before").GetInt64())} -> {Numbers.Count(Pruning.GetProperty("parameters_after").GetInt64())} parameters");
         if (Recovered is { } recovered)
             console.Line($"perplexity {Text("perplexity_before")}, pruned {Text("perplexity_after")}, recovered {Numbers.Significant(recovered)}");
-        console.Line(Training.GetProperty("message").GetString()!);
+        console.Line(Training.GetProperty("message").Text());
         console.Line(Folder is null ? $"the same command goes on; everything so far is in {Work}" : $"written to {Folder}; plan, adapter and checkpoints are in {Work}");
     }
 

@@ -110,9 +110,9 @@ internal sealed class RunCommand : ShearCommand
 
     private static void Print(IAnsiConsole console, JsonElement learned, JsonElement continued, JsonElement? before, JsonElement? after, string? target, string work)
     {
-        console.Line($"learn: {learned.GetProperty("message").GetString()}");
+        console.Line($"learn: {learned.GetProperty("message").Text()}");
         if (continued.ValueKind == JsonValueKind.Object)
-            console.Line($"continue: {continued.GetProperty("message").GetString()}");
+            console.Line($"continue: {continued.GetProperty("message").Text()}");
         if (before is { } b && after is { } a)
         {
             var table = new Table().Border(TableBorder.Simple).AddColumns(

@@ -8,6 +8,7 @@ namespace LlmShearing.Cli;
 internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Invocation run)
 {
     private const string FileName = "manifest.json";
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
     private static readonly string[] Stages = ["learn", "continue", "source", "result"];
 
     /// <summary>Brings the file up to date. Inputs are hashed once.</summary>
@@ -16,8 +17,7 @@ internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Inv
     {
         JsonObject manifest = Json(null);
         string path = stages[FileName];
-        JsonNode? known = File.Exists(path) ? JsonNode.Parse(InputFile.Text(path)) : null;
-        manifest["inputs"] = known?["inputs"]?.DeepClone() ?? Inputs();
+        manifest["inputs"] = Known(path) ?? Inputs();
         if (stage is not null)
             manifest["last"] = stage;
         OutputFile.Write(path, w => w.Write(manifest.ToJsonString(new JsonSerializerOptions { WriteIndented = true })));
@@ -27,9 +27,8 @@ internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Inv
     {
         var results = new JsonObject();
         foreach (string stage in Stages)
-            if (File.Exists(stages[stage + ".json"]))
-                results[stage] = JsonNode.Parse(InputFile.Text(stages[stage + ".json"]));
-        string plan = Path.Combine(stages["learn.run"], "plan.json");
+            if (stages.Result(stage) is { } result)
+                results[stage] = JsonObject.Create(result);
         return new JsonObject
         {
             ["library"] = LibraryVersion.Text,
@@ -37,10 +36,43 @@ internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Inv
             ["recipe"] = recipe.Json(),
             ["stages"] = results,
             ["evaluations"] = new JsonArray([.. Evaluations("learn"), .. Evaluations("continue")]),
-            ["plan"] = File.Exists(plan) ? JsonNode.Parse(InputFile.Text(plan)) : null,
+            ["plan"] = Plan(),
             ["run"] = stages.Path,
             ["out"] = target,
         };
+    }
+
+    // The inputs of the manifest that is there. It is written anew from its sources when it is damaged: only the hashes take time.
+    private JsonArray? Known(string path)
+    {
+        if (!File.Exists(path))
+            return null;
+        try
+        {
+            return SafeJson.Node(InputFile.Text(path), Strict) is JsonObject known && known["inputs"] is JsonArray inputs && inputs.All(IsInput) ? (JsonArray)inputs.DeepClone() : null;
+        }
+        catch (Exception e) when (e is JsonException or UsageException)
+        {
+            run.Note($"{path} is damaged and is written anew: {e.Message}");
+            return null;
+        }
+
+        static bool IsInput(JsonNode? node) =>
+            node is JsonObject { Count: 3 } input && input["file"]?.GetValueKind() == JsonValueKind.String && input["bytes"]?.GetValueKind() == JsonValueKind.Number
+            && input["sha256"] is JsonValue sum && sum.TryGetValue(out string? hex) && hex.Length == 64;
+    }
+
+    private JsonNode? Plan()
+    {
+        string plan = Path.Combine(stages["learn.run"], "plan.json");
+        try
+        {
+            return File.Exists(plan) ? SafeJson.Node(InputFile.Text(plan), Strict) : null;
+        }
+        catch (JsonException e)
+        {
+            throw new UsageException($"{plan} is damaged: {e.Message} Delete it; only the manifest has it from there.", e);
+        }
     }
 
     // Losses and proportions of every evaluation, from the log of a stage.
@@ -54,14 +86,14 @@ internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Inv
             JsonObject? line = null;
             try
             {
-                line = JsonNode.Parse(text) as JsonObject;
+                line = SafeJson.Node(text, Strict) as JsonObject;
             }
             catch (JsonException)
             {
-                // The last line of a run that is being written.
+                // The last line of a run that is being written, or a damaged one: the run itself cuts its log there.
             }
 
-            if (line is null || (string?)line["kind"] != "evaluation")
+            if (line?["kind"] is not JsonValue kind || !kind.TryGetValue(out string? of) || of != "evaluation")
                 continue;
             line.Remove("kind");
             line.Remove("time");

@@ -10,7 +10,7 @@ internal sealed class ScoreCommand : ShearCommand
     private readonly ModelOptions _model = new();
     private readonly ScorerOptions _scorer = new();
     private readonly CalibrationOptions _calibration = new();
-    private readonly Option<string?> _axes = Opt.Text("--axes", "LIST", $"What to score: {ScoreReport.AxisNames}. [default: layers]");
+    private readonly Option<string?> _axes = Completions.List(Opt.Text("--axes", "LIST", $"What to score: {ScoreReport.AxisNames}. [default: layers]"), ScoreReport.AxisNames.Split(", "));
     private readonly Option<string?> _out = Opt.Text("--out", "FILE", "Write the scores there, for 'shear plan --scores'.");
 
     public ScoreCommand(Surroundings surroundings)

@@ -41,7 +41,8 @@ internal abstract class ShearCommand : Command
     private int Run(Surroundings surroundings, ParseResult parsed, CancellationToken cancellation)
     {
         using var progress = new ProgressPrinter(surroundings, parsed.GetValue(_common.Quiet));
-        return ExitCodes.Guard(surroundings, progress, () =>
+        var run = new Invocation(surroundings, _common, parsed, progress, cancellation);
+        return ExitCodes.Guard(surroundings, progress, () => run is { Json: true, HasResult: false }, () =>
         {
             cancellation.ThrowIfCancellationRequested();
             if (parsed.GetValue(_common.Threads) is int threads)
@@ -50,7 +51,7 @@ internal abstract class ShearCommand : Command
                 set_num_threads(threads);
             }
 
-            Execute(new Invocation(surroundings, _common, parsed, progress, cancellation));
+            Execute(run);
         });
     }
 }

@@ -68,7 +68,7 @@ internal sealed record ShearingRecipe(string Model, string? HeldOut, JsonObject 
     {
         try
         {
-            return JsonNode.Parse(text, documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false }) as JsonObject
+            return SafeJson.Node(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false }) as JsonObject
                 ?? throw new UsageException($"{path}: expected a JSON object with {string.Join(", ", Members)}.");
         }
         catch (JsonException e)

@@ -1,4 +1,6 @@
 // A work folder of a command that runs several verbs: what was asked for, and the result of each stage that is done, so that the same command goes on.
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -42,22 +44,44 @@ internal sealed record StageFolder(string Path)
     /// <param name="work">Does it.</param>
     public JsonElement Stage(string name, Func<JsonElement> work)
     {
-        string file = this[name + ".json"];
-        if (File.Exists(file))
-            return Read(file);
+        if (Result(name) is { } done)
+            return done;
         JsonElement result = work();
         if (!IsInterrupted(result))
-            OutputFile.Write(file, w => w.Write(result.GetRawText()));
+            OutputFile.Write(FileOf(name), w => w.Write($"{{\"sha256\":\"{Sum(result)}\",\"result\":{result.GetRawText()}}}"));
         return result;
     }
 
     /// <summary>Whether a training verb says that it was interrupted.</summary>
     public static bool IsInterrupted(JsonElement result) =>
-        result.TryGetProperty("stop", out JsonElement stop) && stop.GetString() == "interrupted";
+        result.TryGetProperty("stop", out JsonElement stop) && stop.ValueKind == JsonValueKind.String && stop.Text() == "interrupted";
 
-    private static JsonElement Read(string file)
+    /// <summary>The result of a stage that is done; null for one that is not.</summary>
+    /// <exception cref="UsageException">Its file is not as it was written.</exception>
+    public JsonElement? Result(string name)
     {
-        using JsonDocument document = JsonDocument.Parse(InputFile.Text(file));
-        return document.RootElement.Clone();
+        string file = FileOf(name);
+        if (!File.Exists(file))
+            return null;
+        try
+        {
+            JsonElement stored = SafeJson.Element(InputFile.Text(file), new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return stored.ValueKind == JsonValueKind.Object
+                && stored.TryGetProperty("result", out JsonElement result) && result.ValueKind == JsonValueKind.Object
+                && stored.TryGetProperty("sha256", out JsonElement sum) && sum.ValueKind == JsonValueKind.String && sum.Text() == Sum(result)
+                    ? result
+                    : throw Damaged(file, "its content does not have the checksum that was written with it.", null);
+        }
+        catch (JsonException e)
+        {
+            throw Damaged(file, e.Message, e);
+        }
     }
+
+    private string FileOf(string stage) => this[stage + ".json"];
+
+    private static string Sum(JsonElement result) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(result.GetRawText())));
+
+    private static UsageException Damaged(string file, string why, Exception? cause) =>
+        new($"{file} is damaged: {why.TrimEnd('.')}. Delete it and give the same command again: the stage goes on from its last checkpoint.", cause);
 }

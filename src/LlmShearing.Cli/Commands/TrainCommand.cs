@@ -33,7 +33,7 @@ internal sealed class TrainCommand : TrainingCommand
             run.Get(_scratch)
                 ? new StudentModel(LlamaModel.Random(ModelFolder.Config(model), run.Get(Training.Seed)!.Value, dtype: Compute.Type, device: Compute.Device), null, null)
                 : StudentModel.Load(run, model, Compute, _distillation, share: false),
-            new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model });
+            new LlamaCheckpointWriterOptions { AuxiliaryFilesFrom = model, Logger = run.Log });
 
     private sealed class Subject(StudentModel student, LlamaCheckpointWriterOptions writer) : ITrainingSubject
     {

@@ -83,6 +83,9 @@ internal abstract class TrainingCommand : ShearCommand
         long steps = Training.StepsOf(run, input.Data.BatchesPerEpoch, input.RowLength, 1);
         TrainingRunOptions options = Adjust(run, Training.Read(run, steps, input.HeldOut.Count > 0));
         run.Note(TrainingReport.Settings(config, options, input, micro));
+        string? tooLong = TrainedLength.Problem(config, input.RowLength, TrainingResult.LongRows);
+        if (tooLong is not null)
+            run.Note(tooLong);
         using ITrainingSubject subject = Open(run, model, options);
         if (dry)
         {
@@ -94,7 +97,7 @@ internal abstract class TrainingCommand : ShearCommand
         long start = run.Surroundings.Time.GetTimestamp();
         TrainingResult result = new Trainer(timeProvider: run.Surroundings.Time).Run(
             subject.Trainable, input.Data, options, folder!, input.HeldOut, subject.Objective, run.Get(Training.AllowChange), run.Progress, output!.IsCheck ? new CancellationToken(canceled: true) : run.Cancellation);
-        foreach (string warning in result.Warnings)
+        foreach (string warning in result.Warnings.Where(w => w != tooLong))
             run.Note(warning);
         JsonObject? details = null;
         bool finished = result.Stop != TrainingStop.Interrupted;

@@ -14,7 +14,7 @@ internal static class DomainLosses
         {
             using OpenModel open = ModelFolder.Open(run, folder, model);
             using LlamaGates? gates = plan is null ? null : LlamaGates.FromPlan(plan, open.Source.Device);
-            var evaluator = new PerplexityEvaluator(new PerplexityOptions { BatchTokens = batchTokens });
+            var evaluator = new PerplexityEvaluator(new PerplexityOptions { BatchTokens = batchTokens }, run.Log);
             var progress = new DomainProgress(run.Progress, domains.Sum(d => Tokens(d, rows)));
             var results = new List<(string Domain, PerplexityResult Result)>();
             foreach (ITokenRows domain in domains)

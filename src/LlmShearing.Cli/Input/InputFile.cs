@@ -18,6 +18,7 @@ internal static class InputFile
             throw new UsageException($"'{path}' is a folder; a file is needed here.");
         try
         {
+            LfsPointer.Refuse(path);
             return read();
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

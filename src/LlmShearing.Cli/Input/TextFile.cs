@@ -38,18 +38,18 @@ internal sealed record TextFile(string Path, IReadOnlyList<string> Records, bool
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(line);
+            using JsonDocument document = SafeJson.Document(line.Span);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new UsageException($"{path}, line {number}: expected a JSON object with a member \"{field}\".");
             if (!document.RootElement.TryGetProperty(field, out JsonElement value))
                 throw new UsageException($"{path}, line {number}: no member \"{field}\"; there are: {string.Join(", ", document.RootElement.EnumerateObject().Select(m => m.Name))}. Name the right one with --field.");
             return value.ValueKind == JsonValueKind.String
-                ? value.GetString()!
+                ? value.Text()
                 : throw new UsageException($"{path}, line {number}: \"{field}\" is not text.");
         }
         catch (JsonException e)
         {
-            throw new UsageException($"{path}, line {number}: not valid JSON. A .jsonl file has one JSON object a line.", e);
+            throw new UsageException($"{path}, line {number}: not valid JSON ({e.Message}) A .jsonl file has one JSON object a line.", e);
         }
     }
 }

@@ -19,6 +19,7 @@ internal sealed class ComputeOptions
     public ComputeOptions(string defaultType, string note = "")
     {
         _default = defaultType;
+        Device.CompletionSources.Add(ComputeDevice.Auto, "cpu", "cuda", "cuda:0", "mps");
         Type = Opt.Choice("--compute", $"Type to compute in; auto is bfloat16 where the device computes it natively, else float32.{note} [default: {defaultType}]", [.. ComputeType.Names]);
     }
 

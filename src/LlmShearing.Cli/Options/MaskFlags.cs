@@ -10,7 +10,7 @@ internal sealed class MaskFlags
 
     public Option<double?> TotalSparsity { get; } = Opt.Number("--total-sparsity", "S", "Share of the prunable parameters to remove, every block finding its own sizes, instead of a target shape.", v => v is > 0 and < 1, "a number between 0 and 1");
 
-    public Option<string?> Families { get; } = Opt.Text("--masks", "A,B", $"Kinds of units that get masks: {MaskFamily.NameList}. [default: those that the target changes; with --total-sparsity query-heads (key-value-groups in grouped models), intermediate, layers and hidden]");
+    public Option<string?> Families { get; } = Completions.List(Opt.Text("--masks", "A,B", $"Kinds of units that get masks: {MaskFamily.NameList}. [default: those that the target changes; with --total-sparsity query-heads (key-value-groups in grouped models), intermediate, layers and hidden]"), MaskFamily.NameList.Split(", "));
 
     public Option<long?> Ramp { get; } = Opt.Long("--ramp", "N", "Steps over which the wanted sparsity rises to the target's. [default: a fifth of the steps]", 0);
 

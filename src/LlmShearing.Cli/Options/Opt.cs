@@ -10,14 +10,22 @@ internal static class Opt
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 
     public static Option<string?> Text(string name, string helpName, string description) =>
-        new(name) { Description = description, HelpName = helpName };
+        WithPaths(new Option<string?>(name) { Description = description, HelpName = helpName });
 
     /// <summary>An option that may be repeated: --file a --file b.</summary>
     public static Option<string[]> Texts(string name, string helpName, string description) =>
-        new(name) { Description = description, HelpName = helpName, DefaultValueFactory = _ => [], Arity = ArgumentArity.OneOrMore };
+        WithPaths(new Option<string[]>(name) { Description = description, HelpName = helpName, DefaultValueFactory = _ => [], Arity = ArgumentArity.OneOrMore });
 
-    public static Option<string?> Choice(string name, string description, params string[] values) => Parsed(name, string.Join('|', values), description, text =>
-        values.Contains(text, StringComparer.Ordinal) ? text : null, "one of " + string.Join(", ", values));
+    /// <summary>A name out of few.</summary>
+    public static Option<string?> Choice(string name, string description, params string[] values) => Named(name, string.Join('|', values), description, values);
+
+    /// <summary>A name out of many, which the description lists.</summary>
+    public static Option<string?> Named(string name, string helpName, string description, IReadOnlyList<string> values)
+    {
+        Option<string?> option = Parsed(name, helpName, description, text => values.Contains(text, StringComparer.Ordinal) ? text : null, "one of " + string.Join(", ", values), text => NearMisses.Value(text, values));
+        option.CompletionSources.Add([.. values]);
+        return option;
+    }
 
     public static Option<int?> Int(string name, string helpName, string description, int minimum, int? defaultValue = null) =>
         Default(Parsed(name, helpName, description, text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= minimum ? value : (int?)null,
@@ -42,7 +50,7 @@ internal static class Opt
         CustomParser = result => ParseIndices(name, result),
     };
 
-    private static Option<T> Parsed<T>(string name, string helpName, string description, Func<string, T> read, string wanted) => new(name)
+    private static Option<T> Parsed<T>(string name, string helpName, string description, Func<string, T> read, string wanted, Func<string, string>? meant = null) => new(name)
     {
         HelpName = helpName,
         Description = description,
@@ -51,10 +59,16 @@ internal static class Opt
             string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
             if (read(text) is { } value)
                 return value;
-            result.AddError($"{name} '{text}' does not fit: give {wanted}.");
+            result.AddError($"{name} '{text}' does not fit: give {wanted}.{meant?.Invoke(text)}");
             return default;
         },
     };
+
+    private static Option<T> WithPaths<T>(Option<T> option)
+    {
+        Completions.AddPaths(option);
+        return option;
+    }
 
     private static Option<T> Default<T>(Option<T> option, T value)
     {

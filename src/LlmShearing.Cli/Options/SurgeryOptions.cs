@@ -29,6 +29,7 @@ internal sealed class SurgeryOptions
     public CheckpointSurgeryOptions Read(Invocation run) => new()
     {
         Overwrite = run.Get(Force),
+        Logger = run.Log,
         MaxShardSize = run.Get(MaxShardSize) ?? LlamaCheckpointWriterOptions.DefaultMaxShardSize,
         Layout = run.Get(Layout) switch
         {

@@ -53,6 +53,8 @@ internal sealed class TrainingOptions
 
     public Option<double?> Clip { get; } = Opt.Number("--clip", "N", "Largest global norm of the gradients; 0 = no clipping.", v => v is >= 0 and < 1e9, "a number from 0", 1);
 
+    public Option<string?> ClipNorm { get; } = Opt.Choice("--clip-norm", "Which norm --clip limits: the root of the sum of squares, or the largest magnitude. [default: l2]", "l2", "inf");
+
     public Option<bool> NoRecompute { get; } = Opt.Flag("--no-recompute", "Keep all activations for the backward pass: about a quarter faster, much more memory.");
 
     public Option<int?> Seed { get; } = Opt.Int("--seed", "S", "Seed of the order of the data and of all other randomness.", 0, DefaultSeed);
@@ -77,7 +79,7 @@ internal sealed class TrainingOptions
 
     public Option[] All =>
     [
-        Steps, Tokens, Epochs, BatchSize, MicroBatch, Rate, Schedule, Warmup, FinalFactor, WeightDecay, Beta2, Clip, NoRecompute, .. Compute.All, Seed,
+        Steps, Tokens, Epochs, BatchSize, MicroBatch, Rate, Schedule, Warmup, FinalFactor, WeightDecay, Beta2, Clip, ClipNorm, NoRecompute, .. Compute.All, Seed,
         Run, CheckpointEvery, Keep, EvaluateEvery, Patience, SkipNonFinite, AllowChange, DryRun,
     ];
 
@@ -131,6 +133,7 @@ internal sealed class TrainingOptions
             WeightDecay = run.Get(WeightDecay)!.Value,
             Beta2 = run.Get(Beta2)!.Value,
             ClipNorm = run.Get(Clip)!.Value,
+            ClipBy = run.Get(ClipNorm) == "inf" ? GradientNorm.Infinity : GradientNorm.L2,
         };
     }
 

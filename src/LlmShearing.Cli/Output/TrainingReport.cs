@@ -23,7 +23,7 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
             model     {config.Shape.Layers.Length} blocks, {Numbers.Count(config.Shape.ParameterCount)} parameters
             data      {shares}; rows of {input.RowLength} tokens
             steps     {options.Steps} of {rows} rows ({options.GradientAccumulation} x {micro}), {Numbers.Count(options.Steps * rows * input.RowLength)} tokens
-            optimizer AdamW, rate {o.LearningRate:G4} {o.Schedule.ToString().ToLowerInvariant()} to {o.FinalFactor:G3} of it, warm-up {o.WarmupSteps}, betas {o.Beta1:G4} {o.Beta2:G4}, decay {o.WeightDecay:G4}, clip {o.ClipNorm:G4}
+            optimizer AdamW, rate {o.LearningRate:G4} {o.Schedule.ToString().ToLowerInvariant()} to {o.FinalFactor:G3} of it, warm-up {o.WarmupSteps}, betas {o.Beta1:G4} {o.Beta2:G4}, decay {o.WeightDecay:G4}, clip {o.ClipNorm:G4}{(o.ClipBy == GradientNorm.Infinity ? " (inf)" : "")}
             every     evaluation {(options.EvaluateEvery == 0 ? "never" : options.EvaluateEvery)}, checkpoint {options.CheckpointEvery}; seed {options.Seed}, {(options.Step.Recompute ? "activations recomputed" : "activations kept")}
             """);
     }
@@ -90,6 +90,20 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
         ["sets"] = new JsonObject(losses.Sets.Select(s => KeyValuePair.Create(s.Key, (JsonNode?)Numbers.Json(s.Value)))),
     };
 
+    // A line that is no evaluation, or is damaged, says nothing.
+    private static EvaluationLosses? First(string text)
+    {
+        try
+        {
+            return StrictJson.Read(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), "log.jsonl", (message, cause) => new UsageException(message, cause), line =>
+                line.Text("kind") == "evaluation" ? new EvaluationLosses(line.Long("step", 0), line.Number("loss"), line.Object("sets").Numbers(), 0) : null);
+        }
+        catch (UsageException)
+        {
+            return null;
+        }
+    }
+
     // The evaluation before the first step is in the log of the run, whichever call made it.
     private EvaluationLosses? FirstEvaluation()
     {
@@ -98,12 +112,9 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
             return null;
         foreach (string text in File.ReadLines(log))
         {
-            using JsonDocument line = JsonDocument.Parse(text);
-            JsonElement root = line.RootElement;
-            if (root.GetProperty("kind").GetString() != "evaluation")
+            if (First(text) is not { } found)
                 continue;
-            return root.GetProperty("step").GetInt64() != 0 ? null : new EvaluationLosses(
-                0, root.GetProperty("loss").GetDouble(), root.GetProperty("sets").EnumerateObject().ToDictionary(s => s.Name, s => s.Value.GetDouble(), StringComparer.Ordinal), 0);
+            return found.Step == 0 ? found : null;
         }
 
         return null;

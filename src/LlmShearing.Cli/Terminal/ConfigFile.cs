@@ -17,7 +17,7 @@ internal static class ConfigFile
         foreach (JsonProperty setting in document.RootElement.EnumerateObject())
         {
             Option known = command.Options.FirstOrDefault(o => o.Name == "--" + setting.Name && o != option)
-                ?? throw new UsageException($"{path}: '{setting.Name}' is no setting of 'shear {command.Name}'.{Nearest(setting.Name, command)} Members are the verb's options without their dashes.");
+                ?? throw new UsageException($"{path}: '{setting.Name}' is no setting of 'shear {command.Name}'.{NearMisses.Setting(setting.Name, command)} Members are the verb's options without their dashes.");
             if (parsed.GetResult(known) is { Implicit: false })
                 continue;
             all.AddRange(Arguments(path, setting, known));
@@ -31,7 +31,7 @@ internal static class ConfigFile
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(InputFile.Text(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false });
+            document = SafeJson.Document(InputFile.Text(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false });
         }
         catch (JsonException e)
         {
@@ -51,18 +51,10 @@ internal static class ConfigFile
         JsonValueKind.Null => [],
         JsonValueKind.String or JsonValueKind.Number when option.ValueType != typeof(bool) => [option.Name, setting.Value.ToString()],
         JsonValueKind.Array when option.ValueType == typeof(string[]) && setting.Value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String) =>
-            setting.Value.EnumerateArray().SelectMany(v => new[] { option.Name, v.GetString()! }),
+            setting.Value.EnumerateArray().SelectMany(v => new[] { option.Name, v.Text() }),
         _ => throw new UsageException($"{path}: '{setting.Name}' is {setting.Value.GetRawText()}; expected {Expected(option)}."),
     };
 
     private static string Expected(Option option) =>
         option.ValueType == typeof(bool) ? "true or false" : option.ValueType == typeof(string[]) ? "an array of texts" : "a number or a text";
-
-    // The option that shares the longest beginning, when it is long enough to be meant.
-    private static string Nearest(string name, ShearCommand command)
-    {
-        static int Shared(string a, string b) => a.Zip(b).TakeWhile(p => p.First == p.Second).Count();
-        string? best = command.Options.Select(o => o.Name.TrimStart('-')).MaxBy(o => Shared(o, name));
-        return best is not null && Shared(best, name) >= 3 ? $" Did you mean '{best}'?" : "";
-    }
 }

@@ -1,6 +1,5 @@
 // From an exception to an exit code and one or two plain lines on standard error.
 using System.Text.Json;
-using LlmShearing.Tokenizers;
 using Microsoft.Extensions.Options;
 
 namespace LlmShearing.Cli;
@@ -16,7 +15,11 @@ internal static class ExitCodes
     public const int BadInput = 2;
 
     /// <summary>Runs <paramref name="work"/>; prints what went wrong, if anything.</summary>
-    public static int Guard(Surroundings surroundings, ProgressPrinter progress, Action work)
+    /// <param name="surroundings">Where to print.</param>
+    /// <param name="progress">Its line is taken away first.</param>
+    /// <param name="json">Asked after a failure: whether it is told as JSON, too.</param>
+    /// <param name="work">The work.</param>
+    public static int Guard(Surroundings surroundings, ProgressPrinter progress, Func<bool> json, Action work)
     {
         try
         {
@@ -27,29 +30,32 @@ internal static class ExitCodes
         catch (Exception e)
         {
             progress.Clear();
-            (int code, string message) = Explain(e);
-            surroundings.Error.WriteLine("shear: " + message);
+            FailureReport failure = Explain(e);
+            surroundings.Error.WriteLine("shear: " + failure.Message);
             if (surroundings.Debug)
                 surroundings.Error.WriteLine(e);
-            else if (code == Failed && e is not (OperationCanceledException or IOException or ShearingException))
+            else if (failure.Code == Failed && e is not (OperationCanceledException or IOException or ShearingException))
                 surroundings.Error.WriteLine("Set SHEAR_DEBUG=1 to see where it happened.");
-            return code;
+            if (json())
+                failure.WriteJson(surroundings);
+            return failure.Code;
         }
     }
 
-    private static (int Code, string Message) Explain(Exception e) => e switch
+    private static FailureReport Explain(Exception e) => e switch
     {
-        OperationCanceledException => (Failed, "cancelled"),
-        TorchUnavailableException => (Failed, e.Message),
+        OperationCanceledException => new(Failed, FailureReport.Cancelled, "cancelled"),
+        TorchUnavailableException => new(Failed, FailureReport.Failed, e.Message),
         // A full or broken disk is no mistake of the user's; a missing file (a subclass of IOException) is.
-        ShearingException { InnerException: IOException io } when io.GetType() == typeof(IOException) => (Failed, e.Message),
-        ShearingException or TokenizerException or UsageException or OptionsValidationException => (BadInput, e.Message),
-        FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or JsonException => (BadInput, e.Message),
-        IOException => (Failed, e.Message),
-        OutOfMemoryException => (Failed, "there is not enough memory. Try --stream, a smaller --batch-size, or shorter sequences."),
+        ShearingException { InnerException: IOException io } when io.GetType() == typeof(IOException) => new(Failed, FailureReport.Failed, e.Message),
+        UsageException => new(BadInput, FailureReport.Usage, e.Message),
+        ShearingException or OptionsValidationException => new(BadInput, FailureReport.Input, e.Message),
+        FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or JsonException => new(BadInput, FailureReport.Input, e.Message),
+        IOException => new(Failed, FailureReport.Failed, e.Message),
+        OutOfMemoryException => new(Failed, FailureReport.Failed, "there is not enough memory. Try --stream, a smaller --batch-size, or shorter sequences."),
         AggregateException { InnerException: { } inner } => Explain(inner),
         TypeInitializationException { InnerException: { } inner } => Explain(inner),
-        DllNotFoundException => (Failed, "the native torch library cannot be loaded: " + e.Message),
-        _ => (Failed, $"{e.GetType().Name}: {e.Message}"),
+        DllNotFoundException => new(Failed, FailureReport.Failed, "the native torch library cannot be loaded: " + e.Message),
+        _ => new(Failed, FailureReport.Failed, $"{e.GetType().Name}: {e.Message}"),
     };
 }

@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 using Spectre.Console;
 
 namespace LlmShearing.Cli;
@@ -13,6 +14,8 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
     // Token text and paths stay readable; the output is no HTML.
     private static readonly JsonSerializerOptions JsonStyle = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private NoteLogger? _log;
+
     public Surroundings Surroundings => surroundings;
 
     public CancellationToken Cancellation => cancellation;
@@ -20,6 +23,9 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
     public ProgressPrinter Progress => progress;
 
     public bool Json => parsed.GetValue(common.Json);
+
+    /// <summary>Whether the result has been given: with --json nothing may follow it.</summary>
+    public bool HasResult { get; private set; }
 
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 
@@ -55,11 +61,31 @@ internal sealed class Invocation(Surroundings surroundings, CommonOptions common
     {
         progress.Clear();
         if (Json)
-            surroundings.Out.WriteLine(json().ToJsonString(JsonStyle));
+            surroundings.Out.WriteLine(WithWarnings(json()).ToJsonString(JsonStyle));
         else
             human(surroundings.CreateConsole());
         surroundings.Out.Flush();
+        HasResult = true;
     }
+
+    private JsonObject WithWarnings(JsonObject json)
+    {
+        if (Warnings.Count == 0)
+            return json;
+        if (json["warnings"] is not JsonArray all)
+            json["warnings"] = all = [];
+        foreach (string warning in Warnings)
+            all.Add(warning);
+        return json;
+    }
+
+    /// <summary>What the library warned of in this run.</summary>
+    public IReadOnlyList<string> Warnings => Notes.Warnings;
+
+    /// <summary>Takes the library's warnings: they are said as notes, and kept for --json.</summary>
+    public ILogger Log => Notes;
+
+    private NoteLogger Notes => _log ??= new NoteLogger(Note);
 
     /// <summary>Says something on standard error, unless --quiet.</summary>
     public void Note(string message)

@@ -19,7 +19,6 @@ internal static class NestedShear
             throw new UsageException($"'shear {string.Join(' ', args)}' ended with {code}: {error}");
         }
 
-        using JsonDocument document = JsonDocument.Parse(output.ToString());
-        return document.RootElement.Clone();
+        return SafeJson.Element(output.ToString());
     }
 }

@@ -37,11 +37,11 @@ internal static class JsonFile
 
     public static JsonObject ParseObject(ReadOnlySpan<byte> utf8, string path)
     {
-        if (!System.Text.Unicode.Utf8.IsValid(utf8))
-            throw new CheckpointException($"'{path}' is not UTF-8 text.", path);
+        if (LfsPointer.Is(utf8))
+            throw new CheckpointException(LfsPointer.Message(path, utf8), path);
         try
         {
-            JsonNode? node = JsonNode.Parse(utf8, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });
+            JsonNode? node = SafeJson.Node(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });
             return node as JsonObject ?? throw new CheckpointException($"'{path}' is not a JSON object.", path);
         }
         catch (JsonException e)

@@ -37,7 +37,8 @@ public sealed class LlamaCheckpoint : IDisposable
     /// <summary>Full paths of the weight files.</summary>
     public IReadOnlyList<string> Files => [.. _readers.Select(r => r.FilePath)];
 
-    /// <summary>Opens a folder with config.json and either model.safetensors or model.safetensors.index.json with its shards; the single file wins when both are there.</summary>
+    /// <summary>Opens a folder with config.json and either model.safetensors or model.safetensors.index.json with its shards; the single file wins when both are there. Without either, the
+    /// only safetensors file in the folder is taken.</summary>
     /// <param name="folder">The folder.</param>
     /// <returns>The open checkpoint; dispose it after use.</returns>
     /// <exception cref="CheckpointException">
@@ -144,15 +145,8 @@ public sealed class LlamaCheckpoint : IDisposable
 
     private static List<CheckpointTensor> OpenFiles(string folder, List<SafetensorsReader> readers)
     {
-        string single = Path.Combine(folder, ShardIndex.SingleFileName), index = Path.Combine(folder, ShardIndex.FileName);
-        if (Path.Exists(single) || new FileInfo(single).LinkTarget is not null)
-            return TensorsOf(Open(single, readers));
-        if (Path.Exists(index))
-            return OpenShards(folder, index, readers);
-        string[] pickles = [.. Directory.EnumerateFiles(folder, "pytorch_model*.bin*").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
-        throw pickles.Length > 0
-            ? new CheckpointException($"'{folder}' has only pickled weights ({pickles[0]}), which can run code when read and are not supported. Convert the checkpoint to safetensors.", folder)
-            : new CheckpointException($"'{folder}' has no weights: neither {ShardIndex.SingleFileName} nor {ShardIndex.FileName} is there.", folder);
+        WeightFiles files = WeightFiles.Find(folder);
+        return files.Single is { } single ? TensorsOf(Open(single, readers)) : OpenShards(folder, files.Index!, readers);
     }
 
     private static List<CheckpointTensor> OpenShards(string folder, string index, List<SafetensorsReader> readers)

@@ -4,6 +4,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 
 namespace LlmShearing;
 
@@ -50,6 +51,9 @@ public static class LlamaCheckpointWriter
         Planned[] tensors = [.. LlamaTensorNames.Enumerate(config.Shape).Select(t => new Planned(t, dtypeOf(t)))];
         long total = tensors.Sum(t => t.Bytes), done = 0;
         using AtomicFolder target = AtomicFolder.Create(folder, options.Overwrite);
+        AuxiliaryFiles? beside = options.AuxiliaryFilesFrom is { } from ? AuxiliaryFiles.Find(from, target.TemporaryPath, folder) : null;
+        if (options.TokenizerFrom is { } tokenizer)
+            beside = beside?.WithTokenizerOf(tokenizer);
         Planned[][] shards = Split(tensors, options.MaxShardSize);
         var fileOf = new Dictionary<string, string>(StringComparer.Ordinal);
         for (int s = 0; s < shards.Length; s++)
@@ -75,10 +79,25 @@ public static class LlamaCheckpointWriter
         if (shards.Length > 1)
             WriteJson(Path.Combine(target.TemporaryPath, ShardIndex.FileName), ShardIndex.Create(fileOf, total, tensors.Sum(t => t.Tensor.ElementCount)), options);
         WriteJson(Path.Combine(target.TemporaryPath, "config.json"), json, options);
-        if (options.AuxiliaryFilesFrom is not null)
-            AuxiliaryFiles.Copy(options.AuxiliaryFilesFrom, target.TemporaryPath);
+        beside?.CopyTo(target.TemporaryPath, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         target.Commit();
+        Tell(folder, config, beside, options.Logger);
+    }
+
+    // What the user should know of a folder that was written.
+    private static void Tell(string folder, LlamaConfig config, AuxiliaryFiles? beside, ILogger? logger)
+    {
+        if (logger is null)
+            return;
+        if (!config.Shape.IsUniform)
+            CoreLog.OnlyReadHere(logger, folder, config.ModelType);
+        if (beside is { LeftOut.Count: > 0 })
+        {
+            const int Shown = 20;
+            string more = beside.LeftOut.Count > Shown ? $" and {beside.LeftOut.Count - Shown} more" : "";
+            CoreLog.FilesLeftBehind(logger, folder, string.Join(", ", beside.LeftOut.Take(Shown)) + more);
+        }
     }
 
     /// <summary>Fills shards greedily in state-dict order; a tensor above the limit gets its own, without closing the current one (as Hugging Face Hub does).</summary>

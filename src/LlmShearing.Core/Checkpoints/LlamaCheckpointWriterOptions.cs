@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace LlmShearing;
 
 /// <summary>How a checkpoint folder is written.</summary>
@@ -14,13 +16,23 @@ public sealed record LlamaCheckpointWriterOptions
     /// <value>Default 5,000,000,000.</value>
     public long MaxShardSize { get; init; } = DefaultMaxShardSize;
 
-    /// <summary>Folder from which tokenizer, generation and licence files are copied byte for byte; null = none.</summary>
+    /// <summary>
+    /// Folder of the model from which everything that is not weights, index or config.json is copied byte for byte, subfolders too: tokenizer, templates, code, licences. Null = none.
+    /// Left out, and named to the <see cref="Logger"/>, are weights in other formats with what describes them, hidden folders, and what is above 100 MiB a file or 500 MiB in all.
+    /// </summary>
     /// <value>Default null.</value>
     public string? AuxiliaryFilesFrom { get; init; }
+
+    /// <summary>Receives a warning for files that were left out, and for layers of different shapes, which only this library reads; null = nothing.</summary>
+    /// <value>Default null.</value>
+    public ILogger? Logger { get; init; }
 
     /// <summary>Whether every file is flushed to the device before it is renamed.</summary>
     /// <value>Default false.</value>
     public bool FlushToDisk { get; init; }
+
+    /// <summary>Folder whose tokenizer, where it has one, takes the place of that in <see cref="AuxiliaryFilesFrom"/>; null = none.</summary>
+    internal string? TokenizerFrom { get; init; }
 
     internal OutputFiles Files { get; init; } = OutputFiles.Default;
 }

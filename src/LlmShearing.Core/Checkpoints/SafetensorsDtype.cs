@@ -108,15 +108,16 @@ public static class SafetensorsDtypes
         return i >= 0;
     }
 
-    /// <summary>The type that config.json calls <paramref name="torchName"/>: float32, float16 or bfloat16.</summary>
+    /// <summary>The type that config.json calls <paramref name="torchName"/>: float32, float16, bfloat16 or float64.</summary>
     /// <param name="torchName">A value of torch_dtype.</param>
-    /// <returns>F32, F16 or BF16.</returns>
+    /// <returns>F32, F16, BF16 or F64.</returns>
     /// <exception cref="CheckpointException">The name is another one.</exception>
     public static SafetensorsDtype FromTorchName(string torchName) => torchName switch
     {
+        "float64" => SafetensorsDtype.F64,
         "float32" => SafetensorsDtype.F32,
         "float16" => SafetensorsDtype.F16,
         "bfloat16" => SafetensorsDtype.BF16,
-        _ => throw new CheckpointException($"Weights cannot be stored as '{torchName}'. Use float32, float16 or bfloat16."),
+        _ => throw new CheckpointException($"Weights cannot be stored as '{torchName}'. Use float32, float16, bfloat16 or float64."),
     };
 }

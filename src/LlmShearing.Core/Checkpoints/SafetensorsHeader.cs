@@ -32,9 +32,8 @@ internal sealed class SafetensorsHeader
         {
             (tensors, metadata) = ReadObject(json);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or HeaderFormatException)
+        catch (Exception e) when (e is JsonException or HeaderFormatException)
         {
-            // InvalidOperationException is how Utf8JsonReader reports a lone surrogate in a string.
             throw new SafetensorsException(SafetensorsError.InvalidHeaderDeserialization, $"'{path}': the header is not valid: {e.Message}", path, e);
         }
 
@@ -56,7 +55,7 @@ internal sealed class SafetensorsHeader
         Expect(ref reader, JsonTokenType.StartObject, "the header");
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
-            string name = reader.GetString()!;
+            string name = SafeJson.Text(ref reader);
             if (name.Length == 0)
                 throw new HeaderFormatException("a tensor has an empty name.");
             if (!names.Add(name))
@@ -81,10 +80,10 @@ internal sealed class SafetensorsHeader
             throw new HeaderFormatException("__metadata__ is not an object.");
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
-            string key = reader.GetString()!;
+            string key = SafeJson.Text(ref reader);
             if (Next(ref reader) != JsonTokenType.String)
                 throw new HeaderFormatException($"the metadata value '{key}' is not a string.");
-            if (!map.TryAdd(key, reader.GetString()!))
+            if (!map.TryAdd(key, SafeJson.Text(ref reader)))
                 throw new HeaderFormatException($"the metadata key '{key}' occurs twice.");
         }
 
@@ -98,13 +97,13 @@ internal sealed class SafetensorsHeader
         Expect(ref reader, JsonTokenType.StartObject, $"the entry of '{name}'");
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
-            string field = reader.GetString()!;
+            string field = SafeJson.Text(ref reader);
             if (field switch { "dtype" => dtype is not null, "shape" => shape is not null, "data_offsets" => offsets is not null, _ => false })
                 throw new HeaderFormatException($"'{name}' has the field '{field}' twice.");
             switch (field)
             {
                 case "dtype":
-                    if (Next(ref reader) != JsonTokenType.String || !SafetensorsDtypes.TryParse(reader.GetString()!, out SafetensorsDtype found))
+                    if (Next(ref reader) != JsonTokenType.String || !SafetensorsDtypes.TryParse(SafeJson.Text(ref reader), out SafetensorsDtype found))
                         throw new HeaderFormatException($"'{name}' has an unknown dtype.");
                     dtype = found;
                     break;

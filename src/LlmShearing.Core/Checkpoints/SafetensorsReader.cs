@@ -53,6 +53,8 @@ public sealed unsafe class SafetensorsReader : IDisposable
         try
         {
             handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            if (LfsPointer.ProblemOf(path) is { } pointer)
+                throw new CheckpointException(pointer, path);
             (SafetensorsHeader header, long dataStart) = ReadHeader(handle, path);
             return new SafetensorsReader(path, handle, header, dataStart);
         }

@@ -16,7 +16,7 @@ internal static class BuiltInComponents
         Scorer(services, ScorerNames.BlockInfluence, o => new BlockInfluenceScorer(o.BlockInfluence));
         Scorer(services, ScorerNames.Angular, o => new AngularDistanceScorer(o.Angular));
         Scorer(services, ScorerNames.Random, _ => new RandomScorer());
-        services.TryAddKeyedSingleton<IPruningStrategy>(BlockDepthStrategy.Name, (provider, _) => new BlockDepthStrategy(Options(provider).Depth));
+        services.TryAddKeyedSingleton<IPruningStrategy>(BlockDepthStrategy.Name, DepthRegistration.Create);
         services.TryAddKeyedSingleton<IPruningStrategy, TargetedWidthStrategy>(TargetedWidthStrategy.Name);
     }
 

@@ -26,5 +26,5 @@ internal sealed class ComponentCatalog<TComponent>(IServiceProvider provider, IS
     }
 
     public string Explain(string name) =>
-        $"No {kind} is registered as '{name}'. Registered: {(Names.Count == 0 ? "none" : string.Join(", ", Names))}.";
+        $"No {kind} is registered as '{name}'.{Suggestion.Text(name, Names)} Registered: {(Names.Count == 0 ? "none" : string.Join(", ", Names))}.";
 }

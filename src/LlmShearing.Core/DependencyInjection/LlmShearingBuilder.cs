@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -59,6 +60,32 @@ public sealed partial class LlmShearingBuilder
         ArgumentException.ThrowIfNullOrEmpty(kind);
         IServiceCollection services = Services;
         services.TryAddSingleton<IComponentCatalog<TComponent>>(provider => new ComponentCatalog<TComponent>(provider, services, kind));
+        return this;
+    }
+
+    /// <summary>
+    /// Binds options to a configuration section, strictly: an unknown key is an error when the options are first read.
+    /// Giving the same section again changes nothing.
+    /// </summary>
+    /// <typeparam name="TOptions">The options.</typeparam>
+    /// <param name="section">For example <c>configuration.GetSection("Shearing")</c>; may be empty.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="InvalidOperationException">The options are bound to another section already: values of two sections would be mixed.</exception>
+    public LlmShearingBuilder BindSection<TOptions>(IConfiguration section)
+        where TOptions : class
+    {
+        ArgumentNullException.ThrowIfNull(section);
+        var wanted = new BoundSection<TOptions>(section);
+        if (Services.Select(d => d.IsKeyedService ? null : d.ImplementationInstance).OfType<BoundSection<TOptions>>().FirstOrDefault() is { } bound)
+        {
+            return bound.IsSameAs(wanted)
+                ? this
+                : throw new InvalidOperationException(
+                    $"{typeof(TOptions).Name} are bound to {bound.Name} already and would be mixed with {wanted.Name}. Put all keys into one section, and set what differs in code.");
+        }
+
+        Services.AddSingleton(wanted);
+        Services.AddOptions<TOptions>().Configure(wanted.Bind);
         return this;
     }
 

@@ -9,19 +9,19 @@ namespace LlmShearing;
 public static class LlmShearingServiceCollectionExtensions
 {
     /// <summary>
-    /// Registers the library with options from a configuration section. Options are checked when the host starts: unknown keys, values out of range and unknown
-    /// component names stop it. Calling it again adds nothing twice.
+    /// Registers the library with options from a configuration section. Options are checked when the host starts, or when <see cref="ShearingPlanner"/> is first
+    /// asked for: unknown keys, values out of range, unknown component names and options that the chosen strategy would not use stop it.
+    /// Calling it again adds nothing twice.
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="section">The section, for example <c>configuration.GetSection("Shearing")</c>; may be empty.</param>
     /// <returns>A builder to add components with.</returns>
+    /// <exception cref="InvalidOperationException">Options come from another section already: two sections would be mixed.</exception>
     public static LlmShearingBuilder AddLlmShearing(this IServiceCollection services, IConfiguration section)
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(section);
-        LlmShearingBuilder builder = AddCore(services);
-        services.AddOptions<ShearingOptions>().Bind(section, binder => binder.ErrorOnUnknownConfiguration = true);
-        return builder;
+        return AddCore(services).BindSection<ShearingOptions>(section);
     }
 
     /// <summary>Registers the library with options from code. Options are checked when the host starts. Calling it again adds nothing twice.</summary>
@@ -43,9 +43,11 @@ public static class LlmShearingServiceCollectionExtensions
         if (services.Any(d => d.ServiceType == typeof(Registered)))
             return builder;
         services.AddSingleton(new Registered());
+        services.TryAddSingleton(new DepthRegistration(services));
         services.AddOptions<ShearingOptions>().ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ShearingOptions>, ShearingOptionsAnnotations>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ShearingOptions>, ShearingOptionsNames>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ShearingOptions>, ShearingOptionsUse>());
         services.TryAddSingleton<LlamaPruner>();
         services.TryAddSingleton<ShearingPlanner>();
         services.TryAddSingleton<Trainer>();

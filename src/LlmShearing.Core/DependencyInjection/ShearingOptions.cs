@@ -26,18 +26,18 @@ public sealed class ShearingOptions
     [Required]
     public string Device { get; set; } = ComputeDevice.Auto;
 
-    /// <summary>Whether block-depth scores again after each removal.</summary>
+    /// <summary>Whether block-depth scores again after each removal. Refused with another strategy.</summary>
     /// <value>Default: false.</value>
     public bool Iterative { get; set; }
 
-    /// <summary>How many blocks block-depth removes, and which may go.</summary>
+    /// <summary>How many blocks block-depth removes, and which may go. Refused with another strategy; once anything is set here, an amount must be.</summary>
     /// <value>Default: no amount, nothing protected.</value>
     [Required]
     [ValidateObjectMembers]
     public BlockDepthOptions Depth { get; set; } = new();
 
-    /// <summary>Sizes that strategies other than block-depth aim at.</summary>
-    /// <value>Default: the source's sizes.</value>
+    /// <summary>Sizes that strategies other than block-depth aim at: at least one must be given for them, and none with block-depth.</summary>
+    /// <value>Default: no size.</value>
     [Required]
     public TargetSizes Target { get; set; } = new();
 

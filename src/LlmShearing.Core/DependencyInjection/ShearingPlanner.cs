@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace LlmShearing;
 
-/// <summary>Makes plans as <see cref="ShearingOptions"/> say. Registered by <c>AddLlmShearing</c>.</summary>
+/// <summary>Makes plans as <see cref="ShearingOptions"/> say. Registered by <c>AddLlmShearing</c>; options that are wrong are refused when it is made.</summary>
 /// <param name="pruner">The facade.</param>
 /// <param name="scorers">Criteria by name.</param>
 /// <param name="strategies">Strategies by name.</param>
@@ -14,6 +14,9 @@ public sealed class ShearingPlanner(
     IComponentCatalog<IPruningStrategy> strategies,
     IOptions<ShearingOptions> options)
 {
+    // Read here, so that wrong options are refused when the planner is made, host or no host.
+    private readonly ShearingOptions _options = options.Value;
+
     /// <summary>Loads a model to the configured device, in float32.</summary>
     /// <param name="folder">Hugging Face folder.</param>
     /// <param name="progress">Receives bytes read; may be null.</param>
@@ -22,7 +25,7 @@ public sealed class ShearingPlanner(
     /// <exception cref="DeviceException">The configured device is not there.</exception>
     /// <exception cref="CheckpointException">The folder is not a complete LLaMA.</exception>
     public LlamaModel Load(string folder, IProgress<ShearingProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        LlamaModel.Load(folder, device: ComputeDevice.Resolve(options.Value.Device), progress: progress, cancellationToken: cancellationToken);
+        LlamaModel.Load(folder, device: ComputeDevice.Resolve(_options.Device), progress: progress, cancellationToken: cancellationToken);
 
     /// <summary>Scores the model and plans with the configured components.</summary>
     /// <param name="model">The model.</param>
@@ -40,7 +43,7 @@ public sealed class ShearingPlanner(
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ShearingOptions o = options.Value;
+        ShearingOptions o = _options;
         IImportanceScorer scorer = scorers.Resolve(o.Scorer);
         IPruningStrategy strategy = strategies.Resolve(o.Strategy);
         // Depth has amounts that are no shapes (a share, a parameter count); a host's own strategy of that name aims at a shape like any other.

@@ -1,5 +1,6 @@
 // One evaluator for every protocol: windows in, losses out, layer-major, so that it runs on resident and on streamed models alike.
 // Notation: B windows of a batch, T their padded length, H hidden size, N scored tokens.
+using Microsoft.Extensions.Logging;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -7,8 +8,9 @@ namespace LlmShearing;
 
 /// <summary>Measures perplexity. Log-softmax is in float32, sums are in double precision. Stateless; works without a container.</summary>
 /// <param name="options">How much is done at once; null = defaults.</param>
+/// <param name="logger">Receives a warning when windows reach beyond the model's positions; null = nothing.</param>
 /// <remarks>Keeps nothing between calls: any number of threads may use one instance, also on one model at once (see <see cref="LlamaModel"/>).</remarks>
-public sealed class PerplexityEvaluator(PerplexityOptions? options = null)
+public sealed class PerplexityEvaluator(PerplexityOptions? options = null, ILogger? logger = null)
 {
     private const string Stage = "perplexity";
     private readonly PerplexityOptions _options = options ?? new PerplexityOptions();
@@ -35,6 +37,8 @@ public sealed class PerplexityEvaluator(PerplexityOptions? options = null)
         LlamaModel.EnsureAlive(source);
         protocol ??= PerplexityProtocol.Documents;
         PerplexityWindows windows = WindowBuilder.Build(rows, protocol, source.Config.Shape.VocabSize, source.Config.BosTokenId);
+        if (logger is not null && TrainedLength.Problem(source.Config, windows.Windows.Select(w => w.Ids.Length).DefaultIfEmpty(0).Max(), "Windows") is { } problem)
+            CoreLog.BeyondTrainedLength(logger, problem);
         IReadOnlyList<float[]> losses = TokenLosses(source, windows.Windows, gates, progress, cancellationToken);
         return PerplexityResult.From(windows.Windows, losses, protocol) with
         {

@@ -26,6 +26,7 @@ internal sealed class StrictJson
         FileStream stream;
         try
         {
+            LfsPointer.Refuse(path);
             stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -46,17 +47,16 @@ internal sealed class StrictJson
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(stream, Options);
+            using JsonDocument document = SafeJson.Document(stream, Options);
             return read(new StrictJson(document.RootElement, ""));
         }
         catch (JsonException e)
         {
             throw error($"{file} is not valid JSON: {e.Message}", e);
         }
-        catch (InvalidOperationException e)
+        catch (OverflowException e)
         {
-            // Text is decoded when it is asked for: broken UTF-8 and half surrogate pairs show here.
-            throw error($"{file} is not valid JSON: {e.Message}", e);
+            throw error($"{file}: its numbers are too large to add up.", e);
         }
         catch (Exception e) when (e is FormatException or ShearingException)
         {
@@ -86,6 +86,15 @@ internal sealed class StrictJson
             : throw Error(name, $"expected a whole number from {min}, found {Kind(value)}");
     }
 
+    /// <summary>A finite number.</summary>
+    public double Number(string name)
+    {
+        JsonElement value = Required(name);
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
+            ? number
+            : throw Error(name, $"expected a number, found {Kind(value)}");
+    }
+
     public bool Bool(string name)
     {
         JsonElement value = Required(name);
@@ -97,7 +106,7 @@ internal sealed class StrictJson
     public string Text(string name)
     {
         JsonElement value = Required(name);
-        return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Error(name, $"expected text, found {Kind(value)}");
+        return value.ValueKind == JsonValueKind.String ? value.Text() : throw Error(name, $"expected text, found {Kind(value)}");
     }
 
     public string? TextOrNull(string name) => Has(name) ? Text(name) : null;
@@ -106,7 +115,7 @@ internal sealed class StrictJson
     public int Count(string name, int maxCount) => Elements(name, maxCount).Length;
 
     public string[] Texts(string name, int maxCount) =>
-        [.. Elements(name, maxCount).Select((e, i) => e.ValueKind == JsonValueKind.String ? e.GetString()! : throw Error($"{name}[{i}]", $"expected text, found {Kind(e)}"))];
+        [.. Elements(name, maxCount).Select((e, i) => e.ValueKind == JsonValueKind.String ? e.Text() : throw Error($"{name}[{i}]", $"expected text, found {Kind(e)}"))];
 
     /// <summary>Whole numbers from 0, or null.</summary>
     public long?[] LongsOrNull(string name, int maxCount) =>
@@ -206,7 +215,7 @@ internal sealed class StrictJson
     {
         if (element.ValueKind == JsonValueKind.Number && element.TryGetDouble(out double value) && double.IsFinite(value))
             return value;
-        return (element.ValueKind == JsonValueKind.String ? element.GetString() : null) switch
+        return (element.ValueKind == JsonValueKind.String ? element.Text() : null) switch
         {
             "inf" => double.PositiveInfinity,
             "-inf" => double.NegativeInfinity,

@@ -17,6 +17,6 @@ public interface IProjectionTap
     Tensor Project(Projection projection, Tensor input)
     {
         Tensor output = projection.Linear(input);
-        return OnForward(input) is { } delta ? output + delta.to(output.dtype) : output;
+        return OnForward(input) is { } delta ? (output + delta).to(output.dtype) : output;
     }
 }

@@ -28,7 +28,7 @@ public sealed record LlamaConfig
     /// <summary>Sliding window of every layer in tokens, null = full attention. Uninitialised means full attention everywhere.</summary>
     public ImmutableArray<int?> SlidingWindows { get; init; }
 
-    /// <summary>What the weights are stored in: float32, float16 or bfloat16.</summary>
+    /// <summary>What the weights are stored in: float32, float16, bfloat16 or float64.</summary>
     public string StoredDtype { get; init; } = "float32";
 
     /// <summary>Beginning-of-sequence id, or null.</summary>

@@ -37,7 +37,7 @@ public static class LlamaConfigJson
     {
         ArgumentNullException.ThrowIfNull(json);
         // Values made in code keep their .NET type and answer only to it; a round trip through text makes them numbers as in a file.
-        var reader = new ConfigReader(JsonNode.Parse(json.ToJsonString())!.AsObject(), path);
+        var reader = new ConfigReader(JsonFile.ParseObject(System.Text.Encoding.UTF8.GetBytes(json.ToJsonString()), path), path);
         string type = ReadModelType(reader);
         RefuseUnsupported(reader);
         ConfigDefaults defaults = ConfigDefaults.For(type);
@@ -141,7 +141,7 @@ public static class LlamaConfigJson
     {
         string key = reader.Has("dtype") ? "dtype" : "torch_dtype";
         string name = reader.Text(key) ?? "float32";
-        return name is "float32" or "float16" or "bfloat16" ? name : throw reader.Wrong(key, "float32, float16 or bfloat16");
+        return name is "float64" or "float32" or "float16" or "bfloat16" ? name : throw reader.Wrong(key, "float32, float16, bfloat16 or float64");
     }
 
     private static ImmutableArray<int> ReadEos(ConfigReader reader, ConfigDefaults defaults)

@@ -23,6 +23,8 @@ public static class LlamaGenerator
         options ??= new SamplingOptions();
         options.Validate();
         TokenIds.EnsureInVocabulary(prompts, model.Config);
+        if (options.Logger is { } logger && TrainedLength.Problem(model.Config, (long)prompts.SequenceLength + options.MaxNewTokens, "Prompt and new tokens") is { } problem)
+            CoreLog.BeyondTrainedLength(logger, problem);
         return Steps(model, prompts, options, cancellationToken);
     }
 
@@ -55,17 +57,22 @@ public static class LlamaGenerator
         bool[] mask = prompts.HasPadding ? prompts.AttentionMask.ToArray() : [.. Enumerable.Repeat(true, input.Length)];
         long[] positions = Positions(mask, rows);
         bool[] ended = new bool[rows];
+        HashSet<int>[]? seen = options.RepetitionPenalty == 1 ? null : Seen(prompts, mask);
         for (int step = 0; step < options.MaxNewTokens; step++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            (int[] next, float[][] logits) = Step(model, input, ended, sampler, options.KeepLogits, new ForwardOptions
+            (int[] next, float[][] logits) = Step(model, input, ended, sampler, options, seen, new ForwardOptions
             {
                 AttentionMask = prompts.HasPadding ? mask : null,
                 Positions = positions,
                 Cache = cache,
             });
             for (int r = 0; r < rows; r++)
+            {
                 ended[r] = ended[r] || stops.Contains(next[r]);
+                if (next[r] >= 0)
+                    seen?[r].Add(next[r]);
+            }
 
             yield return new GenerationStep(next, logits);
             if (ended.All(e => e))
@@ -78,7 +85,7 @@ public static class LlamaGenerator
     }
 
     // The next id of every row, -1 for rows that have ended; and all logits where they are wanted.
-    private static (int[] Next, float[][] Logits) Step(LlamaModel model, int[] ids, bool[] ended, TokenSampler sampler, bool keepLogits, ForwardOptions options)
+    private static (int[] Next, float[][] Logits) Step(LlamaModel model, int[] ids, bool[] ended, TokenSampler sampler, SamplingOptions sampling, HashSet<int>[]? seen, ForwardOptions options)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
@@ -87,12 +94,34 @@ public static class LlamaGenerator
         Tensor hidden = model.Hidden(input, options);                                                               // [B, T, H]
         Tensor last = hidden.narrow(1, hidden.shape[1] - 1, 1).squeeze(1);                                          // [B, H]
         Tensor logits = model.Logits(last).to(ScalarType.Float32);                                                  // [B, V]
-        if (!keepLogits)
+        if (seen is not null)
+            Weaken(logits, seen, sampling.RepetitionPenalty);
+        if (!sampling.KeepLogits)
             return (sampler.Next(logits, ended), []);
         float[] all = HostValues.Floats(logits);
         int v = model.Config.Shape.VocabSize;
         float[][] kept = [.. Enumerable.Range(0, rows).Select(r => all[(r * v)..((r + 1) * v)])];
         return ([.. kept.Select((row, r) => ended[r] ? -1 : sampler.Next(row))], kept);
+    }
+
+    // The ids of every row, padding left out.
+    private static HashSet<int>[] Seen(TokenBatch prompts, bool[] mask)
+    {
+        int width = prompts.SequenceLength;
+        int[] ids = prompts.Ids.ToArray();
+        return [.. Enumerable.Range(0, prompts.BatchSize).Select(r => Enumerable.Range(r * width, width).Where(i => mask[i]).Select(i => ids[i]).ToHashSet())];
+    }
+
+    // In place: logits [B, V] of the ids that each row has already are made smaller (Keskar et al., "CTRL").
+    private static void Weaken(Tensor logits, HashSet<int>[] seen, double penalty)
+    {
+        for (int r = 0; r < seen.Length; r++)
+        {
+            Tensor index = tensor(seen[r].Select(i => (long)i).ToArray(), device: logits.device);                   // [n]
+            Tensor row = logits[r];                                                                                 // [V], a view
+            Tensor values = row.index_select(0, index);
+            row.index_copy_(0, index, where(values > 0, values / penalty, values * penalty));
+        }
     }
 
     // cumsum(mask) - 1, and 0 in padding.

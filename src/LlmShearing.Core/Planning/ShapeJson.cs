@@ -37,7 +37,7 @@ internal static class ShapeJson
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer))
             Write(writer, shape);
-        return JsonNode.Parse(buffer.ToArray())!;
+        return SafeJson.Node(buffer.ToArray())!;
     }
 
     public static LlamaShape Read(StrictJson json)

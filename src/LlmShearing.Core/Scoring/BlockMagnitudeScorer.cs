@@ -6,13 +6,15 @@ namespace LlmShearing;
 /// <summary>
 /// Scores blocks by the norms of their weights (Kim et al., "Shortened LLaMA", Mag): reduce over tensors of reduce over rows of
 /// sum over columns |W|^p. Norm weights count; biases, embeddings and the output projection do not.
-/// Width axes sum |W|^p over everything that goes with the unit: rows and columns of all matrices it is coupled to.
+/// Width axes sum |W|^p over everything that goes with the unit: rows and columns of all matrices it is coupled to; or they take the largest of these
+/// (<see cref="BlockMagnitudeOptions.GroupReduction"/>).
 /// </summary>
 /// <remarks>Keeps nothing between calls: any number of threads may use one instance, also on one model at once (see <see cref="LlamaModel"/>).</remarks>
 public sealed class BlockMagnitudeScorer : IImportanceScorer
 {
     private readonly double _power;
     private readonly TensorScore _score;
+    private readonly bool _largest;
 
     /// <summary>Creates the scorer.</summary>
     /// <param name="options">Options, or null for the defaults. Copied.</param>
@@ -22,6 +24,7 @@ public sealed class BlockMagnitudeScorer : IImportanceScorer
         options ??= new BlockMagnitudeOptions();
         ScoringInput.EnsureOptions(options, ScorerNames.Magnitude);
         _power = options.NormPower;
+        _largest = options.GroupReduction == ScoreReduction.Max;
         _score = new TensorScore(_power, options.WeightReduction, options.BlockReduction);
     }
 
@@ -35,7 +38,7 @@ public sealed class BlockMagnitudeScorer : IImportanceScorer
         ILlamaSource source = request.Model;
         LlamaShape shape = source.Config.Shape;
         double[] layers = new double[shape.Layers.Length];
-        GroupMagnitude? width = (request.Axes & PruningAxes.Width) == PruningAxes.None ? null : new GroupMagnitude(shape, _power);
+        GroupMagnitude? width = (request.Axes & PruningAxes.Width) == PruningAxes.None ? null : new GroupMagnitude(shape, _power, _largest);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         for (int i = 0; i < layers.Length; i++)

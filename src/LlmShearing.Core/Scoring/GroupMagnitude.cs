@@ -3,8 +3,11 @@ using static TorchSharp.torch;
 
 namespace LlmShearing;
 
-/// <summary>Sums |W|^p over coupled groups while the blocks of a model go by.</summary>
-internal sealed class GroupMagnitude(LlamaShape shape, double power)
+/// <summary>Sums |W|^p over coupled groups while the blocks of a model go by, or takes the largest, channel by channel.</summary>
+/// <param name="shape">Shape of the model.</param>
+/// <param name="power">p.</param>
+/// <param name="largest">Whether the largest counts. Then norm weights and the embedding do not: single numbers beside sums over a matrix.</param>
+internal sealed class GroupMagnitude(LlamaShape shape, double power, bool largest)
 {
     private const int RowsAtOnce = 4096;
     private readonly double[] _hidden = new double[shape.HiddenSize];
@@ -19,7 +22,8 @@ internal sealed class GroupMagnitude(LlamaShape shape, double power)
         if (block.self_attn is { } attention)
         {
             AddAttention(attention, block.Layer);
-            Accumulate(_hidden, TensorScore.RowSums(block.input_layernorm!.weight, power));
+            if (!largest)
+                Accumulate(_hidden, TensorScore.RowSums(block.input_layernorm!.weight, power));
         }
 
         if (block.mlp is { } mlp)
@@ -31,23 +35,30 @@ internal sealed class GroupMagnitude(LlamaShape shape, double power)
             Accumulate(_hidden, TensorScore.ColumnSums(mlp.gate_proj.weight, power));
             Accumulate(_hidden, TensorScore.ColumnSums(mlp.up_proj.weight, power));
             Accumulate(_hidden, TensorScore.RowSums(mlp.down_proj.weight, power));
-            Accumulate(_hidden, TensorScore.RowSums(block.post_attention_layernorm!.weight, power));
+            if (!largest)
+                Accumulate(_hidden, TensorScore.RowSums(block.post_attention_layernorm!.weight, power));
         }
     }
 
     /// <summary>Adds embedding, final norm and output projection, which only hidden channels cross. A tied matrix counts once.</summary>
     public void AddEnds(ILlamaSource source)
     {
-        for (int start = 0; start < shape.VocabSize; start += RowsAtOnce)
+        // The columns of a matrix that comes in chunks of rows are summed first, also where the largest matrix counts.
+        double[] matrix = new double[shape.HiddenSize];
+        for (int start = 0; start < shape.VocabSize && (!largest || shape.TiedEmbeddings); start += RowsAtOnce)
         {
             using var scope = NewDisposeScope();
             Tensor ids = arange(start, Math.Min(start + RowsAtOnce, shape.VocabSize), dtype: ScalarType.Int64, device: source.Device).unsqueeze(0);
-            Accumulate(_hidden, TensorScore.ColumnSums(source.Embed(ids).squeeze(0), power));
+            Sum(matrix, TensorScore.ColumnSums(source.Embed(ids).squeeze(0), power));
         }
 
         if (!shape.TiedEmbeddings)
             foreach ((_, Tensor weight) in source.HeadChunks(RowsAtOnce))
-                Accumulate(_hidden, TensorScore.ColumnSums(weight, power));
+                Sum(matrix, TensorScore.ColumnSums(weight, power));
+        for (int i = 0; i < matrix.Length; i++)
+            _hidden[i] = Reduced(_hidden[i], matrix[i]);
+        if (largest)
+            return;
         using var end = NewDisposeScope();
         // A source lends no final norm weight, but the norm of a constant row is the weight; at 1e4 its epsilon is lost in rounding.
         Tensor constant = full([1, shape.HiddenSize], 1e4, dtype: source.Dtype, device: source.Device);
@@ -70,11 +81,28 @@ internal sealed class GroupMagnitude(LlamaShape shape, double power)
     // A query head owns its rows of q and columns of o, and those of k and v too when no other head shares them.
     private void AddAttention(LlamaAttention attention, int layer)
     {
+        if (largest)
+        {
+            AddLargestOfHeads(attention, layer);
+        }
+        else
+        {
+            AddSumOfHeads(attention, layer);
+        }
+
+        Accumulate(_hidden, TensorScore.ColumnSums(attention.q_proj.weight, power));
+        Accumulate(_hidden, TensorScore.ColumnSums(attention.k_proj.weight, power));
+        Accumulate(_hidden, TensorScore.ColumnSums(attention.v_proj.weight, power));
+        Accumulate(_hidden, TensorScore.RowSums(attention.o_proj.weight, power));
+    }
+
+    private void AddSumOfHeads(LlamaAttention attention, int layer)
+    {
         double[] queries = new double[shape.Layers[layer].QueryHeads], keys = new double[shape.Layers[layer].KeyValueHeads];
-        AccumulateHeads(queries, TensorScore.RowSums(attention.q_proj.weight, power));
-        AccumulateHeads(queries, TensorScore.ColumnSums(attention.o_proj.weight, power));
-        AccumulateHeads(keys, TensorScore.RowSums(attention.k_proj.weight, power));
-        AccumulateHeads(keys, TensorScore.RowSums(attention.v_proj.weight, power));
+        SumHeads(queries, TensorScore.RowSums(attention.q_proj.weight, power));
+        SumHeads(queries, TensorScore.ColumnSums(attention.o_proj.weight, power));
+        SumHeads(keys, TensorScore.RowSums(attention.k_proj.weight, power));
+        SumHeads(keys, TensorScore.RowSums(attention.v_proj.weight, power));
         int[] groupOfHead = shape.Layers[layer].KeyValueHeadOfQueryHead();
         for (int q = 0; q < queries.Length; q++)
         {
@@ -85,16 +113,40 @@ internal sealed class GroupMagnitude(LlamaShape shape, double power)
 
         for (int group = 0; group < keys.Length; group++)
             _groups[layer][group] += keys[group];
-        Accumulate(_hidden, TensorScore.ColumnSums(attention.q_proj.weight, power));
-        Accumulate(_hidden, TensorScore.ColumnSums(attention.k_proj.weight, power));
-        Accumulate(_hidden, TensorScore.ColumnSums(attention.v_proj.weight, power));
-        Accumulate(_hidden, TensorScore.RowSums(attention.o_proj.weight, power));
+    }
+
+    // Channel c of a query head meets row c of k and v of the head that serves it.
+    private void AddLargestOfHeads(LlamaAttention attention, int layer)
+    {
+        float[] queries = HostValues.Floats(maximum(TensorScore.RowSums(attention.q_proj.weight, power), TensorScore.ColumnSums(attention.o_proj.weight, power)));
+        float[] keys = HostValues.Floats(maximum(TensorScore.RowSums(attention.k_proj.weight, power), TensorScore.RowSums(attention.v_proj.weight, power)));
+        int[] groupOfHead = shape.Layers[layer].KeyValueHeadOfQueryHead();
+        for (int q = 0; q < groupOfHead.Length; q++)
+        {
+            int group = groupOfHead[q];
+            bool alone = shape.Layers[layer].GroupSize(group) == 1;
+            for (int c = 0; c < shape.HeadDim; c++)
+            {
+                double own = queries[(q * shape.HeadDim) + c], all = Math.Max(own, keys[(group * shape.HeadDim) + c]);
+                _groups[layer][group] += all;
+                _heads[layer][q] += alone ? all : own;
+            }
+        }
     }
 
     // [heads * hd] -> [heads]
-    private void AccumulateHeads(double[] heads, Tensor channels) => Accumulate(heads, channels.view(-1, shape.HeadDim).sum(1));
+    private void SumHeads(double[] heads, Tensor channels) => Sum(heads, channels.view(-1, shape.HeadDim).sum(1));
 
-    private static void Accumulate(double[] into, Tensor values)
+    private void Accumulate(double[] into, Tensor values)
+    {
+        float[] read = HostValues.Floats(values);
+        for (int i = 0; i < into.Length; i++)
+            into[i] = Reduced(into[i], read[i]);
+    }
+
+    private double Reduced(double before, double value) => largest ? Math.Max(before, value) : before + value;
+
+    private static void Sum(double[] into, Tensor values)
     {
         float[] read = HostValues.Floats(values);
         for (int i = 0; i < into.Length; i++)

@@ -71,6 +71,7 @@ public static class CheckpointSurgery
             MaxShardSize = options.MaxShardSize,
             AuxiliaryFilesFrom = source.Folder,
             FlushToDisk = options.FlushToDisk,
+            Logger = options.Logger,
             Files = options.Files,
         };
         SafetensorsDtype fallback = options.Dtype ?? SafetensorsDtypes.FromTorchName(config.StoredDtype);

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace LlmShearing;
 
 /// <summary>How a model whose layers differ in shape is written.</summary>
@@ -41,6 +43,10 @@ public sealed record CheckpointSurgeryOptions
     /// <summary>Whether every file is flushed to the device before it is renamed.</summary>
     /// <value>Default false.</value>
     public bool FlushToDisk { get; init; }
+
+    /// <summary>Receives a warning for files that were left out, and for layers of different shapes, which only this library reads; null = nothing.</summary>
+    /// <value>Default null.</value>
+    public ILogger? Logger { get; init; }
 
     internal OutputFiles Files { get; init; } = OutputFiles.Default;
 }

@@ -34,4 +34,13 @@ internal static partial class CoreLog
 
     [LoggerMessage(10, LogLevel.Warning, "Old checkpoints in {Folder} could not be deleted.")]
     public static partial void CheckpointsNotPruned(ILogger logger, string folder, Exception cause);
+
+    [LoggerMessage(11, LogLevel.Warning, "Left out of '{Folder}': {What}.")]
+    public static partial void FilesLeftBehind(ILogger logger, string folder, string what);
+
+    [LoggerMessage(12, LogLevel.Warning, "The blocks in '{Folder}' differ in shape. It is written as model type '{ModelType}' with the sizes of every block in config.json, which only this library reads; other tools cannot load it. The layout Padded (--layout padded) gives a folder that loads anywhere.")]
+    public static partial void OnlyReadHere(ILogger logger, string folder, string modelType);
+
+    [LoggerMessage(13, LogLevel.Warning, "{Message}")]
+    public static partial void BeyondTrainedLength(ILogger logger, string message);
 }

@@ -77,6 +77,21 @@ internal static unsafe class AdamKernel
         return sum;
     }
 
+    /// <summary>Largest magnitude; NaN where there is one.</summary>
+    public static double LargestMagnitude(float* values, int length)
+    {
+        int i = 0, width = Vector<float>.Count;
+        Vector<float> largest = Vector<float>.Zero;
+        for (; i <= length - width; i += width)
+            largest = Vector.Max(largest, Vector.Abs(Load(values + i)));   // passes NaN on
+        float result = 0;
+        for (int k = 0; k < width; k++)
+            result = MathF.Max(result, largest[k]);
+        for (; i < length; i++)
+            result = MathF.Max(result, MathF.Abs(values[i]));
+        return result;
+    }
+
     private static Vector<float> Load(float* address) => Unsafe.ReadUnaligned<Vector<float>>(address);
 
     private static void Store(float* address, Vector<float> value) => Unsafe.WriteUnaligned(address, value);

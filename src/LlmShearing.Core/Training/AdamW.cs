@@ -48,15 +48,19 @@ public sealed class AdamW : IDisposable
     public static double ClipScale(double norm, double maximum) => maximum == 0 ? 1 : Math.Min(1, maximum / (norm + 1e-6));
 
     /// <summary>
-    /// L2 norm over the gradients of all groups together that are clipped (<see cref="ParameterGroup.Unclipped"/>), summed in double precision; the same bits whatever the number of threads.
+    /// Norm over the gradients of all groups together that are clipped (<see cref="ParameterGroup.Unclipped"/>), in double precision; the same bits whatever the number of threads.
     /// </summary>
+    /// <param name="norm">Which; default L2.</param>
     /// <returns>The norm; 0 when there is no gradient. Infinite or NaN when any gradient is, clipped or not.</returns>
-    public double GradientNorm()
+    public double GradientNorm(GradientNorm norm = LlmShearing.GradientNorm.L2)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         double unclipped = AdamWork.SumOfSquares(_slots.Where(s => s.Group.Unclipped));
-        return double.IsFinite(unclipped) ? Math.Sqrt(AdamWork.SumOfSquares(_slots.Where(s => !s.Group.Unclipped))) : unclipped;
+        if (!double.IsFinite(unclipped))
+            return unclipped;
+        IEnumerable<AdamSlot> clipped = _slots.Where(s => !s.Group.Unclipped);
+        return norm == LlmShearing.GradientNorm.Infinity ? AdamWork.LargestMagnitude(clipped) : Math.Sqrt(AdamWork.SumOfSquares(clipped));
     }
 
     /// <summary>Moves every parameter that has a gradient.</summary>

@@ -9,16 +9,32 @@ internal static unsafe class AdamWork
     /// <summary>Sum of the squares of the gradients.</summary>
     public static double SumOfSquares(IEnumerable<AdamSlot> slots)
     {
+        double[] parts = Reduce(slots, AdamKernel.SumOfSquares, g => HostValues.WideSum(g.square()), all => all.sum(), out double elsewhere);
+        return parts.Sum() + elsewhere;
+    }
+
+    /// <summary>Largest magnitude of an element of the gradients; NaN where one is.</summary>
+    public static double LargestMagnitude(IEnumerable<AdamSlot> slots)
+    {
+        double[] parts = Reduce(slots, AdamKernel.LargestMagnitude, g => g.abs().max().to(ScalarType.Float64), all => all.max(), out double elsewhere);
+        return parts.Aggregate(elsewhere, Math.Max);   // passes NaN on
+    }
+
+    private delegate double Reduction(float* values, int length);
+
+    // One number for each piece in plain memory; one number in all for gradients that are elsewhere, so that it is read once.
+    private static double[] Reduce(IEnumerable<AdamSlot> slots, Reduction here, Func<Tensor, Tensor> there, Func<Tensor, Tensor> together, out double elsewhere)
+    {
         var pieces = new List<AdamPiece>();
-        var elsewhere = new List<Tensor>();
+        var others = new List<Tensor>();
         List<Tensor> alive = [];
         foreach (AdamSlot slot in slots)
         {
-            if (slot.Gradient() is not { } gradient)
+            if (slot.Gradient() is not { } gradient || gradient.NumberOfElements == 0)
                 continue;
             if (!HostMemory.Serves(gradient))
             {
-                elsewhere.Add(HostValues.WideSum(gradient.square()));
+                others.Add(there(gradient));
                 continue;
             }
 
@@ -26,10 +42,11 @@ internal static unsafe class AdamWork
             Cut(pieces, gradient.NumberOfElements, new AdamPiece { Gradient = Floats(gradient) });
         }
 
-        double[] sums = new double[pieces.Count];
-        HostThreads.For(pieces.Count, i => sums[i] = AdamKernel.SumOfSquares(pieces[i].Gradient, pieces[i].Length));
+        double[] parts = new double[pieces.Count];
+        HostThreads.For(pieces.Count, i => parts[i] = here(pieces[i].Gradient, pieces[i].Length));
         GC.KeepAlive(alive);
-        return sums.Sum() + (elsewhere.Count == 0 ? 0 : HostValues.Number(stack(elsewhere).sum()));
+        elsewhere = others.Count == 0 ? 0 : HostValues.Number(together(stack(others)));
+        return parts;
     }
 
     /// <summary>One update of every parameter with a gradient.</summary>

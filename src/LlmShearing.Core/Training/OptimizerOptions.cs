@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 
 namespace LlmShearing;
 
@@ -13,6 +14,16 @@ public enum DecayKind
 
     /// <summary>Adam: decay * p is added to the gradient.</summary>
     L2,
+}
+
+/// <summary>Which norm of the gradients is limited.</summary>
+public enum GradientNorm
+{
+    /// <summary>The root of the sum of squares over all gradients.</summary>
+    L2,
+
+    /// <summary>The largest magnitude of any element.</summary>
+    Infinity,
 }
 
 /// <summary>Shape of the learning rate over the steps.</summary>
@@ -67,6 +78,13 @@ public sealed record OptimizerOptions
     /// <value>Default: 1.</value>
     [Range(0.0, 1e9)]
     public double ClipNorm { get; init; } = 1.0;
+
+    /// <summary>The norm that <see cref="ClipNorm"/> limits.</summary>
+    /// <value>Default: L2.</value>
+    // Left out where it is the default, so that runs begun before there was a choice go on.
+    [EnumDataType(typeof(GradientNorm))]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public GradientNorm ClipBy { get; init; }
 
     /// <summary>Shape of the learning rate.</summary>
     /// <value>Default: cosine.</value>

@@ -52,6 +52,9 @@ public sealed record TrainingResult
     /// <summary>Samples of each domain that were used; null when the data do not count them.</summary>
     public IReadOnlyDictionary<string, long>? Drawn { get; init; }
 
-    /// <summary>What the caller should know: damaged checkpoints that were passed over, another number of threads than before.</summary>
+    // How the warning for rows beyond the model's positions begins.
+    internal const string LongRows = "Training rows";
+
+    /// <summary>What the caller should know: damaged checkpoints that were passed over, another number of threads than before, rows beyond the model's positions.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

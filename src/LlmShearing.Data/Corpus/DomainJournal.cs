@@ -1,7 +1,6 @@
 // What of a domain is finished, so that a run that was stopped goes on where it was. Lines of JSON, only ever appended; the last
 // checkpoint that is whole counts, whatever comes after it was lost with the run.
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace LlmShearing.Data;
@@ -15,6 +14,7 @@ internal sealed record DomainCheckpoint(IReadOnlyList<TokenSource> Sources, int 
 internal sealed class DomainJournal : IDisposable
 {
     public const string FileName = "progress.jsonl";
+    private const int SumLength = 9;
 
     private readonly FileStream _stream;
     private readonly List<TokenSource> _pending = [];
@@ -42,20 +42,27 @@ internal sealed class DomainJournal : IDisposable
         foreach (byte[] line in WholeLines(path))
         {
             at += line.Length + 1;
+            if (line.Length < SumLength || !line.AsSpan(^SumLength..).SequenceEqual(Sum(line.AsSpan(..^SumLength))))
+                break;
             try
             {
-                JsonObject json = JsonNode.Parse(line)!.AsObject();
-                if (json["settings"] is JsonObject given)
-                    (settings, good) = (given, at);
-                else if (json["source"] is JsonObject source)
-                    sources.Add(source.Deserialize<TokenSource>()!);
-                else if (json["checkpoint"] is JsonObject place)
+                StrictJson.Read(new MemoryStream(line, 0, line.Length - SumLength), path, (message, cause) => new TokenDataException(message, cause), json =>
                 {
-                    checkpoint = new DomainCheckpoint([.. sources], (int)place["shard"]!, (long)place["rows"]!, Ids((string)place["waiting"]!));
-                    good = at;
-                }
+                    if (json.Has("settings"))
+                        (settings, good) = (json.Node("settings"), at);
+                    else if (json.Has("source"))
+                        sources.Add(TokenSource.Read(json.Object("source")));
+                    else
+                    {
+                        StrictJson place = json.Object("checkpoint");
+                        checkpoint = new DomainCheckpoint([.. sources], place.Int("shard", 0, int.MaxValue), place.Long("rows", 0), Ids(place.Text("waiting")));
+                        good = at;
+                    }
+
+                    return true;
+                });
             }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
+            catch (TokenDataException)
             {
                 break;
             }
@@ -73,7 +80,7 @@ internal sealed class DomainJournal : IDisposable
     public void Checkpoint(int shard, long rows, ReadOnlySpan<int> waiting)
     {
         foreach (TokenSource source in _pending)
-            Append(new JsonObject { ["source"] = JsonSerializer.SerializeToNode(source) });
+            Append(new JsonObject { ["source"] = source.Json() });
         _pending.Clear();
         Append(new JsonObject
         {
@@ -102,5 +109,12 @@ internal sealed class DomainJournal : IDisposable
             yield return all[start..end];
     }
 
-    private void Append(JsonObject line) => _stream.Write(Encoding.UTF8.GetBytes(line.ToJsonString() + "\n"));
+    private void Append(JsonObject line)
+    {
+        byte[] text = Encoding.UTF8.GetBytes(line.ToJsonString());
+        _stream.Write([.. text, .. Sum(text), (byte)'\n']);
+    }
+
+    // A line ends in a space and its checksum in 8 digits: a damaged line is lost as one that was never written, with what comes after it.
+    private static byte[] Sum(ReadOnlySpan<byte> text) => Encoding.ASCII.GetBytes(string.Create(System.Globalization.CultureInfo.InvariantCulture, $" {Crc32C.Compute(text):x8}"));
 }

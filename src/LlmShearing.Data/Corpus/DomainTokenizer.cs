@@ -169,7 +169,7 @@ internal sealed class DomainTokenizer
             return [];
         }
 
-        if (checkpoint is not { Sources.Count: > 0 })
+        if (checkpoint is not { Sources.Count: > 0 } || checkpoint.Waiting.Length > _options.RowLength)
             return [];
         try
         {

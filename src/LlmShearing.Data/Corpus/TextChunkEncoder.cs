@@ -153,7 +153,7 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
 
     private static string Members(ReadOnlySpan<byte> line)
     {
-        using JsonDocument document = JsonDocument.Parse(line.ToArray());
+        using JsonDocument document = SafeJson.Document(line.ToArray());
         return string.Join(", ", document.RootElement.EnumerateObject().Select(m => m.Name).Take(20));
     }
 

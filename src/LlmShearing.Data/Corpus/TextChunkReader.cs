@@ -60,6 +60,7 @@ internal static class TextChunkReader
     {
         try
         {
+            LfsPointer.Refuse(path);
             return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

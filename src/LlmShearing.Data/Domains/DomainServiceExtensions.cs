@@ -15,11 +15,23 @@ public static class DomainServiceExtensions
     /// <param name="builder">The library's registration.</param>
     /// <param name="section">For example <c>configuration.GetSection("Domains")</c>.</param>
     /// <returns>The builder.</returns>
+    /// <exception cref="InvalidOperationException">Options come from another section already.</exception>
     public static LlmShearingBuilder AddDomains(this LlmShearingBuilder builder, IConfiguration section)
     {
         ArgumentNullException.ThrowIfNull(section);
+        Register(builder).BindSection<DomainsSection>(section);
+        IServiceCollection services = builder.Services;
+        services.AddOptions<FixedDomainSamplerOptions>()
+            .Configure<IOptions<DomainsSection>>((options, read) => (options.Proportions, options.Seed) = (read.Value.Proportions, read.Value.Seed))
+            .ValidateOnStart();
+        // A host without reference losses never asks for that sampler; it must start all the same.
         IConfigurationSection rule = section.GetSection(nameof(DomainsSection.ReferenceLoss));
-        Register(builder, options => Start(section, options), rule.Exists() ? options => BindStrictly(rule, options) : null);
+        if (rule.Exists())
+        {
+            builder.BindSection<ReferenceLossOptions>(rule);
+            services.AddOptions<ReferenceLossOptions>().ValidateOnStart();
+        }
+
         return builder;
     }
 
@@ -31,12 +43,15 @@ public static class DomainServiceExtensions
     public static LlmShearingBuilder AddDomains(this LlmShearingBuilder builder, Action<FixedDomainSamplerOptions> configure, Action<ReferenceLossOptions>? referenceLoss = null)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        Register(builder, configure, referenceLoss);
+        IServiceCollection services = Register(builder).Services;
+        services.AddOptions<FixedDomainSamplerOptions>().Configure(configure).ValidateOnStart();
+        if (referenceLoss is not null)
+            services.AddOptions<ReferenceLossOptions>().Configure(referenceLoss).ValidateOnStart();
         return builder;
     }
 
     // Samplers are transient: each training run has a state of its own.
-    private static void Register(LlmShearingBuilder builder, Action<FixedDomainSamplerOptions> configure, Action<ReferenceLossOptions>? referenceLoss)
+    private static LlmShearingBuilder Register(LlmShearingBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.AddCatalog<IDomainSampler>("domain sampler");
@@ -47,23 +62,11 @@ public static class DomainServiceExtensions
         services.TryAddKeyedTransient<IDomainSampler>(RandomDomainSampler.Name, (provider, _) => new RandomDomainSampler(Of<FixedDomainSamplerOptions>(provider)));
         services.TryAddKeyedTransient<IDomainSampler>(
             ReferenceLossSampler.Name, (provider, _) => new ReferenceLossSampler(Of<FixedDomainSamplerOptions>(provider), Of<ReferenceLossOptions>(provider)));
-        services.AddOptions<FixedDomainSamplerOptions>().Configure(configure).ValidateOnStart();
-        // A host without reference losses never asks for that sampler; it must start all the same.
-        if (referenceLoss is not null)
-            services.AddOptions<ReferenceLossOptions>().Configure(referenceLoss).ValidateOnStart();
+        return builder;
     }
 
     private static T Of<T>(IServiceProvider provider)
         where T : class => provider.GetRequiredService<IOptions<T>>().Value;
-
-    private static void Start(IConfiguration section, FixedDomainSamplerOptions options)
-    {
-        var read = new DomainsSection();
-        BindStrictly(section, read);
-        (options.Proportions, options.Seed) = (read.Proportions, read.Seed);
-    }
-
-    private static void BindStrictly(IConfiguration section, object options) => section.Bind(options, binder => binder.ErrorOnUnknownConfiguration = true);
 
     private sealed class Validation : IValidateOptions<FixedDomainSamplerOptions>
     {

@@ -56,6 +56,7 @@ internal static class TokenStreams
     {
         try
         {
+            LfsPointer.Refuse(path);
             return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

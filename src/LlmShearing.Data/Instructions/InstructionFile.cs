@@ -23,7 +23,7 @@ public static class InstructionFile
     private static IEnumerable<InstructionRecord> ReadRecords(string path)
     {
         string file = Path.GetFileName(path);
-        using FileStream stream = Guard(() => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16), path);
+        using FileStream stream = Guard(() => Open(path), path);
         bool array = Guard(() => IsArray(stream), file);
         using IEnumerator<(JsonElement Record, string Source)> records = (array ? Array(stream, file) : Lines(stream, file)).GetEnumerator();
         long count = 0;
@@ -31,6 +31,12 @@ public static class InstructionFile
             yield return InstructionJson.Read(records.Current.Record, records.Current.Source);
         if (count == 0)
             throw new TokenDataException($"{file} has no record. Give instruction data as a JSON array or JSON lines.");
+    }
+
+    private static FileStream Open(string path)
+    {
+        LfsPointer.Refuse(path);
+        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
     }
 
     private static bool IsArray(FileStream stream)
@@ -47,7 +53,7 @@ public static class InstructionFile
     {
         stream.Position = stream.ReadByte() == 0xEF ? 3 : 0;   // past a byte order mark
         long index = 0;
-        foreach (JsonElement element in JsonSerializer.DeserializeAsyncEnumerable<JsonElement>(stream).ToBlockingEnumerable())
+        foreach (JsonElement element in SafeJson.Elements(stream))
             yield return (element, $"{file} record {index++}");
     }
 
@@ -61,7 +67,7 @@ public static class InstructionFile
             JsonElement element;
             try
             {
-                element = JsonSerializer.Deserialize<JsonElement>(text);
+                element = SafeJson.Element(text);
             }
             catch (JsonException e)
             {

@@ -55,14 +55,7 @@ internal static class InstructionJson
             return "";
         if (value.ValueKind != JsonValueKind.String)
             throw new TokenDataException($"{where}: {key} is {Kind(value)}; expected a text.");
-        try
-        {
-            return value.GetString()!;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new TokenDataException($"{where}: {key} is not valid Unicode: half of a surrogate pair.", e);
-        }
+        return value.Text();
     }
 
     private static string Kind(JsonElement value) => value.ValueKind switch

@@ -48,6 +48,8 @@ internal sealed class MdsShardData : IDisposable
         var found = new FileInfo(path);
         if (!found.Exists)
             throw new TokenDataException($"{path} does not exist, although index.json lists it.");
+        if (found.Length != file.Bytes && LfsPointer.ProblemOf(path) is { } pointer)
+            throw new TokenDataException(pointer);
         if (found.Length != file.Bytes)
             throw new TokenDataException($"{path} has {found.Length} bytes; index.json says {file.Bytes}. It is cut short or belongs to another index.");
         return path;

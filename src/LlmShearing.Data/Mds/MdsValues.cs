@@ -46,7 +46,7 @@ internal static class MdsValues
                 MdsKind.TextInteger => BigInteger.Parse(Strict.GetString(data), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture),
                 MdsKind.TextFloat => PythonFloat(Strict.GetString(data)),
                 MdsKind.TextDecimal => Decimal(Strict.GetString(data)),
-                MdsKind.Json => JsonNode.Parse(data) ?? JsonValue.Create((string?)null)!,
+                MdsKind.Json => SafeJson.Node(data) ?? JsonValue.Create((string?)null)!,
                 _ => MdsArrayReader.Read(column, data),
             };
         }

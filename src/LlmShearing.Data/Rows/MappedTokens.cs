@@ -26,6 +26,7 @@ internal sealed class MappedTokens : IDisposable
             return;   // an empty file cannot be mapped
         try
         {
+            LfsPointer.Refuse(path);
             _file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
             _view = _file.CreateViewAccessor(offset, bytes, MemoryMappedFileAccess.Read);
         }

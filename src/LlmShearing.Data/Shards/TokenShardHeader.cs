@@ -44,6 +44,7 @@ internal sealed record TokenShardHeader(string Domain, TokenDtype Dtype, int Row
     {
         try
         {
+            LfsPointer.Refuse(path);
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
             Span<byte> header = stackalloc byte[Size];
             int read = stream.ReadAtLeast(header, Size, throwOnEndOfStream: false);

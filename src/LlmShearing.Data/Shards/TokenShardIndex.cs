@@ -51,7 +51,7 @@ internal sealed record TokenShardIndex(string Domain, int RowLength, int Vocabul
         writer.WriteEndArray();
         writer.WriteStartArray("sources");
         foreach (TokenSource source in Sources)
-            source.Write(writer);
+            source.Json().WriteTo(writer);
         writer.WriteEndArray();
         if (Settings is not null)
         {
@@ -79,7 +79,7 @@ internal sealed record TokenShardIndex(string Domain, int RowLength, int Vocabul
             return new JoinedTokenRows(Domain, parts)
             {
                 Sources = Sources,
-                RowsCrossSources = (string?)Settings?["remainder"] == nameof(RowRemainder.Carry),
+                RowsCrossSources = Settings?["remainder"] is JsonValue rest && rest.TryGetValue(out string? name) && name == nameof(RowRemainder.Carry),
             };
         }
         catch
@@ -102,6 +102,8 @@ internal sealed record TokenShardIndex(string Domain, int RowLength, int Vocabul
         TokenSource[] sources = json.Has("sources") ? [.. json.Objects("sources", MaxEntries).Select(TokenSource.Read)] : [];
         JsonObject? settings = json.Has("settings") ? json.Node("settings") : null;
         json.End();
+        // Added up here once, so that nobody meets an overflow later.
+        _ = (sources.Sum(s => s.Rows), sources.Sum(s => s.Tokens), sources.Sum(s => s.Bytes), sources.Sum(s => s.Documents), sources.Sum(s => s.EmptyDocuments));
         if (shards.Sum(s => s.Rows) != rows)
             throw json.Error("rows", $"expected the sum over the shards, {shards.Sum(s => s.Rows)}, found {rows}");
         return new TokenShardIndex(domain, rowLength, vocabulary, shards, sources, settings);

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace LlmShearing.Data;
 
@@ -13,19 +13,17 @@ namespace LlmShearing.Data;
 /// <param name="Modified">When it was last written, UTC, in 100 ns ticks.</param>
 public sealed record TokenSource(string File, long FirstRow, long Rows, long Documents, long EmptyDocuments, long Tokens, long Bytes, long Modified)
 {
-    internal void Write(Utf8JsonWriter writer)
+    internal JsonObject Json() => new()
     {
-        writer.WriteStartObject();
-        writer.WriteString("file", File);
-        writer.WriteNumber("first_row", FirstRow);
-        writer.WriteNumber("rows", Rows);
-        writer.WriteNumber("documents", Documents);
-        writer.WriteNumber("empty_documents", EmptyDocuments);
-        writer.WriteNumber("tokens", Tokens);
-        writer.WriteNumber("bytes", Bytes);
-        writer.WriteNumber("modified", Modified);
-        writer.WriteEndObject();
-    }
+        ["file"] = File,
+        ["first_row"] = FirstRow,
+        ["rows"] = Rows,
+        ["documents"] = Documents,
+        ["empty_documents"] = EmptyDocuments,
+        ["tokens"] = Tokens,
+        ["bytes"] = Bytes,
+        ["modified"] = Modified,
+    };
 
     internal static TokenSource Read(StrictJson json)
     {

@@ -39,6 +39,7 @@ public static class TokenizerLoader
     {
         try
         {
+            LfsPointer.Refuse(path);
             return File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

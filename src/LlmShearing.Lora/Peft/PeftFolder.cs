@@ -37,6 +37,17 @@ internal sealed class PeftFolder : IDisposable
         return new PeftFolder(folder, options, SafetensorsReader.Open(weights));
     }
 
+    /// <summary>
+    /// The shape of the base with as many rows of embeddings as the adapter has: who adds tokens resizes them before training, and PEFT saves them whole. Null when the adapter has no
+    /// embeddings, not all of them, or they have the base's rows.
+    /// </summary>
+    public LlamaShape? Resized(LlamaShape shape)
+    {
+        LlamaTensor[] embeddings = [.. LlamaTensorNames.Enumerate(shape).Where(t => t.Part is LlamaPart.Embedding or LlamaPart.Head)];
+        long[] rows = [.. embeddings.Select(t => _reader.TryGet(LoraLayout.KeyOf(t), out SafetensorsEntry? e) && e!.Shape.Length == 2 && e.Shape[1] == t.Shape[1] ? e.Shape[0] : -1)];
+        return rows[0] is > 0 and <= int.MaxValue && rows[0] != shape.VocabSize && rows.All(r => r == rows[0]) ? shape with { VocabSize = (int)rows[0] } : null;
+    }
+
     /// <summary>The adapter for a base of this shape; every tensor it needs is there, of the right shape, and there is no other.</summary>
     /// <exception cref="CheckpointException">Config, tensors and base do not agree; all that is wrong is named at once.</exception>
     public LoraLayout Bind(LlamaShape shape, string baseName)
@@ -45,6 +56,7 @@ internal sealed class PeftFolder : IDisposable
         try
         {
             layout = LoraLayout.Create(Options, shape, strict: false);
+            layout = layout with { Replaced = Embeddings(shape, layout) };
         }
         catch (LoraException e)
         {
@@ -54,17 +66,28 @@ internal sealed class PeftFolder : IDisposable
         var expected = new Dictionary<string, ImmutableArray<long>>(StringComparer.Ordinal);
         foreach (LoraTarget target in layout.Targets)
             (expected[target.KeyA], expected[target.KeyB]) = (target.ShapeA, target.ShapeB);
-        foreach (LlamaTensor tensor in layout.Saved)
+        foreach (LlamaTensor tensor in layout.Full)
             expected[LoraLayout.KeyOf(tensor)] = tensor.Shape;
         var problems = new List<string>();
         foreach ((string key, ImmutableArray<long> wanted) in expected)
         {
             if (!_reader.TryGet(key, out SafetensorsEntry? entry))
                 problems.Add($"{key} is missing");
+            else if (IsOtherVocabulary(entry!, wanted, shape))
+                problems.Add($"{key} has {entry!.Shape[0]} rows, but the base model has {shape.VocabSize} tokens: the vocabulary was resized before the adapter was trained. Merge it ('shear merge', LoraMerge.Apply), which resizes the base where the adapter holds all embeddings, or give the resized base");
             else if (!entry!.Shape.AsSpan().SequenceEqual(wanted.AsSpan()))
                 problems.Add($"{key}: the adapter has [{string.Join(", ", entry.Shape)}], config and base ask for [{string.Join(", ", wanted)}]");
             else if (!entry.Dtype.IsWeight())
                 problems.Add($"{key} is stored as {entry.Dtype.FormatName()}; F32, F16, BF16 or F64 is needed");
+        }
+
+        // A tied model has its output projection in the embedding; PEFT saves both.
+        string head = LoraLayout.Prefix + LlamaTensorNames.Head;
+        if (shape.TiedEmbeddings && _reader.TryGet(head, out SafetensorsEntry? extra) && layout.Replaced.Length > 0)
+        {
+            expected[head] = extra!.Shape;
+            if (problems.Count == 0 && !SameValues(head, LoraLayout.KeyOf(layout.Replaced[0])))
+                problems.Add($"{head} and the embedding differ in the adapter, but the base model ties them");
         }
 
         problems.AddRange(_reader.Tensors.Where(t => !expected.ContainsKey(t.Name)).Select(t => $"{t.Name} has no place in the base model or is not among the targets"));
@@ -75,6 +98,20 @@ internal sealed class PeftFolder : IDisposable
         }
 
         return layout;
+    }
+
+    // Embeddings that are in the file without having been asked for.
+    private ImmutableArray<LlamaTensor> Embeddings(LlamaShape shape, LoraLayout layout) =>
+        [.. LlamaTensorNames.Enumerate(shape).Where(t => t.Part is LlamaPart.Embedding or LlamaPart.Head && _reader.TryGet(LoraLayout.KeyOf(t), out _) && layout.Saved.All(s => s.Name != t.Name))];
+
+    private static bool IsOtherVocabulary(SafetensorsEntry entry, ImmutableArray<long> wanted, LlamaShape shape) =>
+        entry.Shape.Length == 2 && wanted.Length == 2 && wanted[0] == shape.VocabSize && entry.Shape[1] == wanted[1] && entry.Shape[0] != wanted[0]
+        && !entry.Name.Contains(".lora_", StringComparison.Ordinal);
+
+    private bool SameValues(string a, string b)
+    {
+        using var scope = NewDisposeScope();
+        return _reader[a].Shape.AsSpan().SequenceEqual(_reader[b].Shape.AsSpan()) && HostValues.IsTrue(Read(a).equal(Read(b)).all());
     }
 
     /// <summary>A tensor as float32 on the CPU, in the caller's dispose scope.</summary>
@@ -117,7 +154,7 @@ internal sealed class PeftFolder : IDisposable
     {
         using AtomicFolder target = AtomicFolder.Create(folder, overwrite, PeftConfig.FileName);
         var entries = new List<SafetensorsEntry>();
-        foreach (string key in layout.Targets.SelectMany(t => new[] { t.KeyA, t.KeyB }).Concat(layout.Saved.Select(LoraLayout.KeyOf)))
+        foreach (string key in layout.Targets.SelectMany(t => new[] { t.KeyA, t.KeyB }).Concat(layout.Full.Select(LoraLayout.KeyOf)))
         {
             using var scope = NewDisposeScope();
             Tensor value = valueOf(key);

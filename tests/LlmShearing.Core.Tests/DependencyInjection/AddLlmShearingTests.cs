@@ -31,7 +31,7 @@ public class AddLlmShearingTests
         using ServiceProvider provider = Provider(s => s.AddLlmShearing().AddScorer("mine", _ => Fake()));
 
         Assert.Equal(
-            "No scorer is registered as 'tayler'. Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, mine, random, taylor.",
+            "No scorer is registered as 'tayler'. Did you mean 'taylor'? Registered: angular, block-influence, block-perplexity, gate-taylor, magnitude, mine, random, taylor.",
             Assert.Throws<UnknownComponentException>(() => provider.GetRequiredService<IComponentCatalog<IImportanceScorer>>().Resolve("tayler")).Message);
         Assert.Equal(
             "No strategy is registered as ''. Registered: block-depth, targeted-width.",
@@ -119,8 +119,8 @@ public class AddLlmShearingTests
     [InlineData("Depth:Cuont", "3", "Cuont")]
     [InlineData("Scorers:Magnitude:Power", "3", "Power")]
     [InlineData("Target:Widht", "3", "Widht")]
-    [InlineData("Scorer", "tayler", "Scorer: No scorer is registered as 'tayler'. Registered: angular,")]
-    [InlineData("Strategy", "depth", "Strategy: No strategy is registered as 'depth'. Registered: block-depth, targeted-width.")]
+    [InlineData("Scorer", "tayler", "Scorer: No scorer is registered as 'tayler'. Did you mean 'taylor'? Registered: angular,")]
+    [InlineData("Strategy", "depth", "Strategy: No strategy is registered as 'depth'. Registered: block-depth, sized, targeted-width.")]
     [InlineData("Scorer", "", "Scorer field is required")]
     [InlineData("Depth:ProtectLast", "-1", "ProtectLast must be between 0 and 65536")]
     [InlineData("Depth:Ratio", "1.5", "Ratio must be between 0 and 1")]
@@ -140,6 +140,64 @@ public class AddLlmShearingTests
         using IHost host = Host(new() { ["Depth:Count"] = "3", ["Depth:Ratio"] = "0.5" });
 
         Assert.Contains("Count and Ratio are both given. Give one of", Assert.Throws<OptionsValidationException>(host.Start).Message, StringComparison.Ordinal);
+    }
+
+    // What is set and not looked at, or missing where nothing would be done without it.
+    [Theory]
+    [InlineData("Target: no size is given, so strategy sized would remove nothing. Give at least one of Layers, Hidden, QueryHeads, KeyValueHeads, Intermediate.", "Strategy=sized")]
+    [InlineData("Target: no size is given, so strategy targeted-width would remove nothing.", "Strategy=targeted-width")]
+    [InlineData("Target: no size is given, so strategy sized would remove nothing.", "Strategy=sized", "Target:Heads=WithinGroups")]
+    [InlineData("Depth: Ratio, ProtectFirst would be ignored: strategy targeted-width aims at the sizes under Target.", "Strategy=targeted-width", "Target:Layers=5", "Depth:Ratio=0.5", "Depth:ProtectFirst=1")]
+    [InlineData("Depth: Blocks, ProtectLast, Contiguous would be ignored: strategy sized", "Strategy=sized", "Target:Layers=5", "Depth:Blocks:0=5", "Depth:ProtectLast=1", "Depth:Contiguous=true", "Depth:Count=")]
+    [InlineData("Iterative would be ignored: strategy sized scores once.", "Strategy=sized", "Target:Layers=5", "Iterative=true")]
+    [InlineData("Target: Layers, Hidden would be ignored: strategy block-depth removes as many blocks as Depth says.", "Depth:Count=2", "Target:Layers=5", "Target:Hidden=32")]
+    [InlineData("Depth: no amount is given, so no plan can be made. Give one of Count, Ratio, TargetParameters and Blocks.", "Depth:ProtectFirst=2")]
+    [InlineData("Depth: no amount is given", "Iterative=true")]
+    [InlineData("Target: Layers is 0; give 1 or more.", "Strategy=sized", "Target:Layers=0")]
+    [InlineData("Target: Heads WithinGroups would be ignored", "Strategy=sized", "Target:QueryHeads=4", "Target:KeyValueHeads=2", "Target:Heads=WithinGroups")]
+    [InlineData("Target: Heads is 7. Give KeyValueGroups or WithinGroups.", "Strategy=sized", "Target:QueryHeads=4", "Target:Heads=7")]
+    [InlineData("Failed to convert configuration value '3' at 'Shearing:Depth'", "Depth=3")]
+    [InlineData("Failed to convert configuration value '2' at 'Shearing:Scorers:Magnitude'", "Scorers:Magnitude=2")]
+    public void Start_OptionsThatWouldDoNothing_StopTheHostAndThePlanner(string message, params string[] settings)
+    {
+        using IHost host = Host(settings.Select(s => s.Split('=')).Where(s => s[1].Length > 0).ToDictionary(s => s[0], s => (string?)s[1]));
+
+        Assert.Contains(message, Assert.ThrowsAny<Exception>(host.Services.GetRequiredService<ShearingPlanner>).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.ThrowsAny<Exception>(host.Start).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Start_HostsOwnBlockDepth_AimsAtSizes()
+    {
+        var services = new ServiceCollection();
+        services.AddKeyedSingleton<IPruningStrategy, TargetedWidthStrategy>(BlockDepthStrategy.Name);
+        services.AddLlmShearing(o => o.Target = new TargetSizes { Layers = 5 }).AddScorer("mine", _ => Fake());
+        using ServiceProvider provider = services.BuildServiceProvider();
+        Assert.NotNull(provider.GetRequiredService<ShearingPlanner>());
+
+        services.Configure<ShearingOptions>(o => o.Target = new TargetSizes());
+        using ServiceProvider without = services.BuildServiceProvider();
+        Assert.Contains("strategy block-depth would remove nothing", Assert.Throws<OptionsValidationException>(without.GetRequiredService<ShearingPlanner>).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AddLlmShearing_SecondSection_IsRefusedTheSameIsNot()
+    {
+        IConfigurationRoot configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([new("Shearing:Depth:Blocks:0", "3"), new("Shearing:Depth:Blocks:1", "1"), new("Other:Seed", "2")])
+            .Build();
+        var services = new ServiceCollection();
+        services.AddLlmShearing(configuration.GetSection("Shearing"));
+        services.AddLlmShearing(configuration.GetSection("Shearing"));
+
+        Assert.Equal(
+            "ShearingOptions are bound to the section 'Shearing' already and would be mixed with the section 'Other'. Put all keys into one section, and set what differs in code.",
+            Assert.Throws<InvalidOperationException>(() => services.AddLlmShearing(configuration.GetSection("Other"))).Message);
+        Assert.Contains("the root of a configuration", Assert.Throws<InvalidOperationException>(() => services.AddLlmShearing(configuration)).Message, StringComparison.Ordinal);
+        IConfigurationRoot another = new ConfigurationBuilder().AddInMemoryCollection([new("Shearing:Seed", "1")]).Build();
+        Assert.Throws<InvalidOperationException>(() => services.AddLlmShearing(another.GetSection("Shearing")));
+        using ServiceProvider provider = services.BuildServiceProvider();
+        Assert.Equal([3, 1], provider.GetRequiredService<IOptions<ShearingOptions>>().Value.Depth.Blocks!);
     }
 
     [Fact]
@@ -173,7 +231,7 @@ public class AddLlmShearingTests
     {
         HostApplicationBuilder builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create("Shearing:" + s.Key, s.Value)));
-        builder.Services.AddLlmShearing(builder.Configuration.GetSection("Shearing")).AddScorer("mine", _ => Fake());
+        builder.Services.AddLlmShearing(builder.Configuration.GetSection("Shearing")).AddScorer("mine", _ => Fake()).AddStrategy("sized", _ => new TargetedWidthStrategy());
         return builder.Build();
     }
 

@@ -6,13 +6,21 @@ namespace LlmShearing.Tests.Model;
 
 public class GenerationGoldenTests
 {
+    /// <summary>Model and kind of each case that is there.</summary>
+    public static TheoryData<string, string> Cases
+    {
+        get
+        {
+            var cases = new TheoryData<string, string>();
+            if (Goldens.TryPath("hf/generation/meta.json") is { } path)
+                foreach (JsonNode? c in JsonNode.Parse(File.ReadAllText(path))!["cases"]!.AsArray())
+                    cases.Add(Path.GetFileName((string)c!["model"]!), (string)c["kind"]!);
+            return cases;
+        }
+    }
+
     [GoldenTheory("hf/generation", "hf/models")]
-    [InlineData("llama-gqa", "single")]
-    [InlineData("llama-gqa", "batch")]
-    [InlineData("mistral-window", "single")]
-    [InlineData("mistral-window", "batch")]
-    [InlineData("llama-rope-llama3", "single")]
-    [InlineData("llama-rope-llama3", "batch")]
+    [MemberData(nameof(Cases))]
     public void Generate_Greedy_MatchesTransformers(string model, string kind)
     {
         using var golden = new GoldenTensors($"hf/generation/{model}.safetensors");
@@ -39,12 +47,7 @@ public class GenerationGoldenTests
     }
 
     [GoldenTheory("hf/generation", "hf/models")]
-    [InlineData("llama-gqa", "single")]
-    [InlineData("llama-gqa", "batch")]
-    [InlineData("mistral-window", "single")]
-    [InlineData("mistral-window", "batch")]
-    [InlineData("llama-rope-llama3", "single")]
-    [InlineData("llama-rope-llama3", "batch")]
+    [MemberData(nameof(Cases))]
     public void Generate_StopIds_EndRowsLikeTransformers(string model, string kind)
     {
         using var golden = new GoldenTensors($"hf/generation/{model}.safetensors");

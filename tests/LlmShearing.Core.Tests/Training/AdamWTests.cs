@@ -190,6 +190,43 @@ public sealed class AdamWTests
             Assert.Contains(message, Refusal(() => new AdamW(groups).Dispose()), StringComparison.Ordinal);
     }
 
+    // Sizes around the width of a vector and the length of a piece; the extreme in every place that is computed in another way.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(16)]
+    [InlineData(67)]
+    [InlineData(100_003)]
+    public void GradientNorm_Infinity_IsTheLargestMagnitude(int length)
+    {
+        foreach (int at in new[] { 0, length / 2, length - 1 })
+        {
+            using var p = new Parameter(zeros(length));
+            using var adam = new AdamW([Group(p)]);
+            float[] values = [.. Enumerable.Range(0, length).Select(i => MathF.Sin(i))];
+            foreach (float extreme in new[] { -3f, 4f, float.NegativeInfinity, float.NaN })
+            {
+                values[at] = extreme;
+                using Tensor gradient = tensor(values);
+                p.grad = gradient;
+                Assert.Equal(Math.Abs((double)extreme), adam.GradientNorm(GradientNorm.Infinity));
+            }
+        }
+    }
+
+    [Fact]
+    public void GradientNorm_InfinityOverGroupsAnd16Bits_AgreesWithTheOperators()
+    {
+        using var one = new Parameter(zeros(3, ScalarType.BFloat16));
+        using var two = new Parameter(zeros(2));
+        using Tensor first = tensor(new[] { 1f, -7f, 2f }).to(ScalarType.BFloat16), second = tensor(new[] { 5f, 6f });
+        using var adam = new AdamW([Group(one), Group(two) with { Parameters = [new TrainableParameter("q", two)] }]);
+        Assert.Equal(0, adam.GradientNorm(GradientNorm.Infinity));
+        (one.grad, two.grad) = (first, second);
+        Assert.Equal(7, adam.GradientNorm(GradientNorm.Infinity));
+        Assert.Equal(0.5 / (7 + 1e-6), AdamW.ClipScale(adam.GradientNorm(GradientNorm.Infinity), 0.5), 12);
+    }
+
     [Fact]
     public void NormAndStep_UnclippedGroup_StaysOutOfBoth()
     {

@@ -164,6 +164,15 @@ public class FixedDomainSamplerTests
         Assert.Contains(message, Assert.ThrowsAny<Exception>(host.Start).ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void AddDomains_SecondSection_IsRefused()
+    {
+        IConfigurationRoot configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Domains:Proportions:web", "1"), new("Other:Proportions:books", "1")]).Build();
+        LlmShearingBuilder builder = new ServiceCollection().AddLlmShearing().AddDomains(configuration.GetSection("Domains")).AddDomains(configuration.GetSection("Domains"));
+
+        Assert.Contains("would be mixed with the section 'Other'", Assert.Throws<InvalidOperationException>(() => builder.AddDomains(configuration.GetSection("Other"))).Message, StringComparison.Ordinal);
+    }
+
     private static IHost Host(Dictionary<string, string?> settings)
     {
         HostApplicationBuilder builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);

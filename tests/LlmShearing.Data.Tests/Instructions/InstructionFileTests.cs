@@ -47,7 +47,7 @@ public sealed class InstructionFileTests : IDisposable
     [InlineData("""{"messages": [{"role": "user"}]}""", "line 1, messages[0] has no content")]
     [InlineData("""{"messages": ["x"]}""", "line 1, messages[0] is a text; expected an object")]
     [InlineData("""{"conversations": [{"from": "bard", "value": "x"}]}""", "conversations[0]: from is 'bard'; known are")]
-    [InlineData("""{"input": "a", "output": "\ud800"}""", "output is not valid Unicode")]
+    [InlineData("""{"input": "a", "output": "\ud800"}""", "'output': the text is broken")]
     [InlineData("{\"input\": \"a\", \"output\": \"b\"}\n{\"input\": ", "line 2 is not JSON")]
     [InlineData("[{\"input\": \"a\", \"output\": \"b\"}, {\"inp", "cannot be read as instruction data")]
     [InlineData("", "has no record")]

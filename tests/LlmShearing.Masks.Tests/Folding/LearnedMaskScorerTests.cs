@@ -104,6 +104,14 @@ public class LearnedMaskScorerTests
     }
 
     [Fact]
+    public void AddMasks_SecondSection_IsRefused()
+    {
+        IConfigurationRoot configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Masks:Scores", "a.json"), new("Other:Scores", "b.json")]).Build();
+        LlmShearingBuilder builder = new ServiceCollection().AddLlmShearing().AddMasks(configuration.GetSection("Masks"));
+        Assert.Contains("would be mixed with the section 'Other'", Assert.Throws<InvalidOperationException>(() => builder.AddMasks(configuration.GetSection("Other"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AddMasks_Twice_RegistersOnce()
     {
         IServiceCollection services = Services("a.json");

@@ -80,7 +80,7 @@ internal sealed class CheckpointStore(string runFolder, OutputFiles files)
         try
         {
             SortedDictionary<string, CheckpointFile> sums =
-                JsonSerializer.Deserialize(Small(Path.Combine(folder, Checksums)), TrainingJson.Default.SortedDictionaryStringCheckpointFile)
+                SafeJson.Read(Small(Path.Combine(folder, Checksums)), TrainingJson.Default.SortedDictionaryStringCheckpointFile)
                 ?? throw new FormatException($"{Checksums} is null");
             foreach (string name in new[] { Weights, Optimizer, State })
             {

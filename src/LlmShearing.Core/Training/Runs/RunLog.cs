@@ -94,7 +94,7 @@ internal sealed class RunLog : IDisposable
     {
         try
         {
-            return JsonNode.Parse(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(line)) is JsonObject o && o["step"] is JsonValue v && v.TryGetValue(out long step) ? step : null;
+            return SafeJson.Node(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(line), new JsonDocumentOptions { AllowDuplicateProperties = false }) is JsonObject o && o["step"] is JsonValue v && v.TryGetValue(out long step) ? step : null;
         }
         catch (JsonException)
         {

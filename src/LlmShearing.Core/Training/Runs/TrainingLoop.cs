@@ -33,6 +33,7 @@ internal sealed class TrainingLoop
     private long _lastCheckpointTime;
     private long? _stored;
     private bool _worked;
+    private string? _beyond;
 
     public TrainingLoop(RunParts run, TrainingState? resumed, ILogger logger, TimeProvider time, IProgress<ShearingProgress>? progress)
     {
@@ -128,6 +129,8 @@ internal sealed class TrainingLoop
         {
             if (_run.Data.NextBatch(cancellationToken) is not { } batch)
                 return null;
+            if (_beyond is null && (_beyond = TrainedLength.Problem(_run.Trainable.Model.Config, batch.Tokens.SequenceLength, TrainingResult.LongRows)) is not null)
+                CoreLog.TrainingWarning(_logger, _beyond);
             batches.Add(batch);
         }
 
@@ -142,7 +145,7 @@ internal sealed class TrainingLoop
         long step = _state.Step;
         IReadOnlyList<double> rates = _run.Schedule.Rates(_run.Groups, step);
         StepLosses losses = _run.Step.Compute(microBatches, step, _run.Options.Seed, CancellationToken.None);
-        double norm = _run.Optimizer.GradientNorm();
+        double norm = _run.Optimizer.GradientNorm(_run.Options.Optimizer.ClipBy);
         bool skip = !double.IsFinite(losses.Loss) || !double.IsFinite(norm);
         if (skip)
             Refuse(losses.Loss, norm, microBatches);
@@ -254,7 +257,7 @@ internal sealed class TrainingLoop
             SkippedSteps = _state.SkippedSteps,
             Proportions = _run.Data.Proportions,
             Drawn = _run.Data.Drawn,
-            Warnings = warnings,
+            Warnings = _beyond is null ? warnings : [.. warnings, _beyond],
             Message = stop switch
             {
                 TrainingStop.Completed when !_worked => $"The run was finished already: {done}. Give more steps (and allow that change), or a new folder.",

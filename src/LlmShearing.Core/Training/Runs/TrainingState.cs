@@ -59,11 +59,11 @@ internal sealed record TrainingState
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, TrainingJson.Default.TrainingState);
 
     /// <exception cref="FormatException">It is not a state of this format.</exception>
-    public static TrainingState FromJson(ReadOnlySpan<byte> json)
+    public static TrainingState FromJson(ReadOnlyMemory<byte> json)
     {
         try
         {
-            TrainingState state = JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingState) ?? throw new FormatException("it is null.");
+            TrainingState state = SafeJson.Read(json, TrainingJson.Default.TrainingState) ?? throw new FormatException("it is null.");
             return state.Format == CurrentFormat
                 ? state
                 : throw new FormatException($"it has format {state.Format}; this version reads {CurrentFormat}.");

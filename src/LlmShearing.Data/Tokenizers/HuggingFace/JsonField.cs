@@ -37,14 +37,7 @@ internal readonly struct JsonField(JsonElement element, string source, string pa
     {
         if (element.ValueKind != JsonValueKind.String)
             throw Error($"is {Kind()}, expected a string.");
-        try
-        {
-            return element.GetString()!;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw Error("is not valid Unicode.", e);
-        }
+        return element.Text();
     }
 
     public bool AsBool() => element.ValueKind is JsonValueKind.True or JsonValueKind.False
@@ -75,23 +68,12 @@ internal readonly struct JsonField(JsonElement element, string source, string pa
     {
         if (element.ValueKind != JsonValueKind.Object)
             throw Error($"is {Kind()}, expected an object.");
-        return Enumerate(this, element, source, path);
+        return Enumerate(element, source, path);
 
-        static IEnumerable<(string Name, JsonField Value)> Enumerate(JsonField self, JsonElement parent, string source, string path)
+        static IEnumerable<(string Name, JsonField Value)> Enumerate(JsonElement parent, string source, string path)
         {
             foreach (JsonProperty member in parent.EnumerateObject())
-            {
-                string name;
-                try
-                {
-                    name = member.Name;
-                }
-                catch (InvalidOperationException e)
-                {
-                    throw self.Error("has a key that is not valid Unicode.", e);
-                }
-                yield return (name, new JsonField(member.Value, source, $"{path}['{name}']"));
-            }
+                yield return (member.Name, new JsonField(member.Value, source, $"{path}['{member.Name}']"));
         }
     }
 

@@ -14,7 +14,7 @@ internal static class TokenizerJsonReader
             json = json[mark.Length..];
         try
         {
-            return JsonDocument.Parse(json);
+            return SafeJson.Document(json);
         }
         catch (JsonException e)
         {
