@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 namespace LlmShearing.Lora;
 
 /// <summary>Attaches fresh low-rank adapters under the given options.</summary>
+/// <remarks>Threads may share one instance, each with a model of its own: attaching changes the model.</remarks>
 public sealed class LoraAdapter : ILoraAdapter
 {
     private readonly ILogger _logger;

@@ -6,6 +6,7 @@ using static TorchSharp.torch;
 namespace LlmShearing.Lora;
 
 /// <summary>Adapters attached to one model. Disposing detaches them, frees their weights and leaves the model as it was; what was merged stays merged.</summary>
+/// <remarks>Attaching, training, merging and disposing want the model alone; between those, forward passes without gradients may run on many threads.</remarks>
 public sealed class LoraAttachment : IDisposable
 {
     private readonly LoraLayout _layout;

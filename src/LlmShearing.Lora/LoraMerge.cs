@@ -32,6 +32,7 @@ public sealed record LoraMergeOptions
 }
 
 /// <summary>Merging of adapter folders into checkpoint folders, out of core.</summary>
+/// <remarks>Any number of threads may call it, each for a target of its own.</remarks>
 public static class LoraMerge
 {
     private const int CopyBytes = 1 << 20;

@@ -4,6 +4,7 @@ namespace LlmShearing.Lora;
 
 /// <summary>Adapters as what a trainer trains. Dropout is active within a micro-batch only; masks derive from its key. The attachment stays the caller's.</summary>
 /// <param name="attachment">Adapters on the model that is run.</param>
+/// <remarks>For one training step at a time.</remarks>
 public sealed class LoraTrainable(LoraAttachment attachment) : ITrainable
 {
     private readonly LoraAttachment _attachment = attachment ?? throw new ArgumentNullException(nameof(attachment));

@@ -6,6 +6,7 @@ using static TorchSharp.torch;
 namespace LlmShearing.Masks;
 
 /// <summary>Turns mask values into a plan, and a model with masks into the cut model without them.</summary>
+/// <remarks>The source is only read: any number of threads may fold one model at once.</remarks>
 public static class MaskFold
 {
     /// <summary>Name under which plans record that they come from masks.</summary>

@@ -26,6 +26,7 @@ public sealed class MaskState : IDisposable
         initialization ??= new MaskInitialization();
         Constraint = constraint;
         var first = Layout.Families.ToDictionary(f => f.Axis, initialization.Logits);   // before any tensor exists, as it may throw
+        TorchRuntime.EnsureLoaded();
         _logits = Layout.Families.ToImmutableSortedDictionary(f => f.Axis, f => Own(tensor(first[f.Axis], f.Rows, f.Size, device: CPU)));
         _multipliers = [.. constraint.Names.Select(_ => (Own(zeros(1, dtype: ScalarType.Float32, device: CPU)), Own(zeros(1, dtype: ScalarType.Float32, device: CPU))))];
         Logits = [.. Layout.Families.Select(f => new TrainableParameter($"masks.{f.Name}.logits", _logits[f.Axis]))];

@@ -9,6 +9,7 @@ namespace LlmShearing;
 /// <summary>Measures perplexity. Log-softmax is in float32, sums are in double precision. Stateless; works without a container.</summary>
 /// <param name="options">How much is done at once; null = defaults.</param>
 /// <param name="logger">Receives a warning when windows reach beyond the model's positions; null = nothing.</param>
+/// <remarks>Keeps nothing between calls: any number of threads may use one instance, also on one model at once (see <see cref="LlamaModel"/>).</remarks>
 public sealed class PerplexityEvaluator(PerplexityOptions? options = null, ILogger? logger = null)
 {
     private const string Stage = "perplexity";

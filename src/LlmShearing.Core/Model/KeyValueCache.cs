@@ -4,6 +4,7 @@ using static TorchSharp.torch;
 namespace LlmShearing;
 
 /// <summary>A growing key/value cache, one pair of buffers per block. Owned by the caller.</summary>
+/// <remarks>For one thread at a time.</remarks>
 public sealed class KeyValueCache : IDisposable
 {
     private readonly (Tensor Keys, Tensor Values)?[] _buffers;

@@ -7,6 +7,7 @@ namespace LlmShearing;
 /// Multipliers for the units of a model, all float32, each axis optional (null = all ones).
 /// Zero removes a unit exactly: under a hidden gate the norms divide by the number of kept channels.
 /// </summary>
+/// <remarks>Many threads may read the same gates at once; changing and disposing them wants them alone.</remarks>
 public sealed partial class LlamaGates : IDisposable
 {
     private readonly LlamaShape _shape;
@@ -74,6 +75,7 @@ public sealed partial class LlamaGates : IDisposable
     public static LlamaGates FromPlan(PruningPlan plan, Device? device = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
+        TorchRuntime.EnsureLoaded();
         LlamaShape shape = plan.Source;
         Tensor Mask(int size, IEnumerable<int> kept)
         {

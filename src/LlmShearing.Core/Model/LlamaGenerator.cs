@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 namespace LlmShearing;
 
 /// <summary>Generates continuations of token ids.</summary>
+/// <remarks>Any number of threads may generate with one model at once; each enumeration is for one thread.</remarks>
 public static class LlamaGenerator
 {
     /// <summary>Generates row by row results, step by step.</summary>

@@ -9,6 +9,7 @@ namespace LlmShearing;
 /// mean over the sequences of a batch, then mean over batches. Small = the n blocks from s do little together.
 /// Fills <see cref="ImportanceScores.BlockWindows"/> for n = 1 .. N-1, and Layers from the windows of one block.
 /// </summary>
+/// <remarks>Keeps nothing between calls: any number of threads may use one instance, also on one model at once (see <see cref="LlamaModel"/>).</remarks>
 public sealed class AngularDistanceScorer : IImportanceScorer
 {
     private readonly AngularStates _states;

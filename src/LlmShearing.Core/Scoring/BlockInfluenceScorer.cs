@@ -7,6 +7,7 @@ namespace LlmShearing;
 /// Block Influence (Men et al., "ShortGPT", eq. 1): 1 - mean over tokens of cos(x_l, x_l+1), where x_l is what enters block l.
 /// The state after the last block is taken before the final norm. Scores are in [0, 2]; low = the block changes little.
 /// </summary>
+/// <remarks>Keeps nothing between calls: any number of threads may use one instance, also on one model at once (see <see cref="LlamaModel"/>).</remarks>
 public sealed class BlockInfluenceScorer : IImportanceScorer
 {
     // The ShortGPT code gives a state of norm zero, which has no angle, this similarity.

@@ -9,6 +9,7 @@ namespace LlmShearing;
 /// Width axes sum |W|^p over everything that goes with the unit: rows and columns of all matrices it is coupled to; or they take the largest of these
 /// (<see cref="BlockMagnitudeOptions.GroupReduction"/>).
 /// </summary>
+/// <remarks>Keeps nothing between calls: any number of threads may use one instance, also on one model at once (see <see cref="LlamaModel"/>).</remarks>
 public sealed class BlockMagnitudeScorer : IImportanceScorer
 {
     private readonly double _power;

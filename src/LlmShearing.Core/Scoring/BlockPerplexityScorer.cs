@@ -8,6 +8,7 @@ namespace LlmShearing;
 /// over all scored tokens of all calibration batches. A token is scored if it and the one before it are real; the first of a row is not.
 /// Low = the model does well without the block. An overflow gives infinity, and so does a removal after which the loss is not a number, so that it ranks last.
 /// </summary>
+/// <remarks>Keeps nothing between calls: any number of threads may use one instance, also on one model at once (see <see cref="LlamaModel"/>).</remarks>
 public sealed class BlockPerplexityScorer : IPlanAwareScorer
 {
     private readonly long _activationBytes;

@@ -8,6 +8,7 @@ namespace LlmShearing;
 /// L is the mean loss of a batch; the absolute value comes after the sum over batches. For a feed-forward channel or a head this equals
 /// |sum of W * dL/dW| over the columns of the down or output projection that it feeds.
 /// </summary>
+/// <remarks>Keeps nothing between calls, so that threads may share one instance; a model takes one computation of gradients at a time and answers a second one with an <see cref="InvalidOperationException"/>.</remarks>
 public sealed class GateTaylorScorer : IImportanceScorer
 {
     private const PruningAxes All = PruningAxes.Width | PruningAxes.Attention | PruningAxes.Mlp | PruningAxes.Layers;

@@ -3,6 +3,7 @@ namespace LlmShearing;
 /// <summary>
 /// Uniformly random scores: the baseline that any criterion has to beat. Depends on the seed and the shape only; looks at neither weights nor text.
 /// </summary>
+/// <remarks>Keeps nothing between calls: any number of threads may use one instance, also on one model at once (see <see cref="LlamaModel"/>).</remarks>
 public sealed class RandomScorer : IImportanceScorer
 {
     /// <inheritdoc/>

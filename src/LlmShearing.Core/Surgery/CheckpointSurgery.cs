@@ -2,6 +2,7 @@
 namespace LlmShearing;
 
 /// <summary>Pruning and conversion of checkpoint folders, out of core: memory is bounded by a few megabytes whatever the size of the model.</summary>
+/// <remarks>Any number of threads may call it, each for a target of its own.</remarks>
 public static class CheckpointSurgery
 {
     /// <summary>Writes the model that a plan leaves. Values are copied, never computed, unless <see cref="CheckpointSurgeryOptions.Dtype"/> asks for another type.</summary>

@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 namespace LlmShearing;
 
 /// <summary>Applies plans to resident models.</summary>
+/// <remarks>The source is only read: threads may cut one model at once, and evaluate it meanwhile.</remarks>
 public static class ModelSurgery
 {
     /// <summary>Cuts a model to a plan.</summary>

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 namespace LlmShearing;
 
 /// <summary>Trains every weight of a model. Disposing it makes the weights stop requiring gradients; the model stays the caller's.</summary>
+/// <remarks>For one training step at a time.</remarks>
 public sealed class FullModel : ITrainable, IDisposable
 {
     private readonly LlamaCheckpointWriterOptions _writer;

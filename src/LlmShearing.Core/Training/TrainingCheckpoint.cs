@@ -2,6 +2,7 @@
 namespace LlmShearing;
 
 /// <summary>A checkpoint in the folder of a training run. Only reads; may be used while the run goes on.</summary>
+/// <remarks>Any number of threads may read; loading weights changes the trainable, which must not compute meanwhile.</remarks>
 public sealed class TrainingCheckpoint
 {
     private readonly CheckpointStore _store;

@@ -9,6 +9,7 @@ namespace LlmShearing;
 /// Distillation (Hinton et al., arXiv 1503.02531) as a training objective. Sums of losses: "lm" cross entropy, "kd" loss on logits, "hidden" mean loss of the paired blocks,
 /// all without weights, and "loss" with them. All losses are taken at scored positions, in float32.
 /// </summary>
+/// <remarks>For one training step at a time; the teacher is only read, and may serve others meanwhile.</remarks>
 public sealed class DistillationObjective : ITrainingObjective
 {
     private readonly ILlamaSource _teacher;

@@ -32,6 +32,7 @@ public sealed class StateMap : IDisposable
         ArgumentNullException.ThrowIfNull(channels);
         if (channels.Count == 0 || channels.Indices[^1] >= teacherHiddenSize)
             throw new ArgumentException($"Expected channels of 0 to {teacherHiddenSize - 1}, found '{channels}'.", nameof(channels));
+        TorchRuntime.EnsureLoaded();
         using IDisposable constant = no_grad();
         float[] ones = new float[(long)teacherHiddenSize * channels.Count];
         for (int i = 0; i < channels.Count; i++)
