@@ -20,7 +20,7 @@ internal static class FolderReport
     public static string Line(string folder, double seconds) =>
         $"written to {folder}: {Numbers.Bytes(Bytes(folder))} of weights in {Numbers.Significant(seconds, 3)} s";
 
-    private static long Bytes(string folder) => Weights(folder).Sum(f => f.Length);
+    private static long Bytes(string folder) => Weights(folder).Sum(FileFacts.Length);
 
-    private static IEnumerable<FileInfo> Weights(string folder) => new DirectoryInfo(folder).EnumerateFiles("*.safetensors");
+    private static IEnumerable<string> Weights(string folder) => Directory.EnumerateFiles(folder, "*.safetensors");
 }

@@ -145,7 +145,7 @@ public sealed class LlamaCheckpoint : IDisposable
     private static List<CheckpointTensor> OpenFiles(string folder, List<SafetensorsReader> readers)
     {
         string single = Path.Combine(folder, ShardIndex.SingleFileName), index = Path.Combine(folder, ShardIndex.FileName);
-        if (Path.Exists(single) || new FileInfo(single).LinkTarget is not null)
+        if (Path.Exists(single) || FileFacts.IsLink(single))
             return TensorsOf(Open(single, readers));
         if (Path.Exists(index))
             return OpenShards(folder, index, readers);
