@@ -7,6 +7,7 @@ namespace LlmShearing.Cli;
 internal sealed class EvalCommand : ShearCommand
 {
     private readonly ModelOptions _model = new();
+    private readonly RowsOptions _read = new();
     private readonly DataOptions _data = new("evaluate on");
     private readonly EvaluationOptions _evaluation = new();
     private readonly Option<string?> _rows = Opt.Text("--data", "FOLDER", "Token rows from 'shear tokenize', instead of text: each domain is measured by itself.");
@@ -30,6 +31,7 @@ internal sealed class EvalCommand : ShearCommand
         AddOptions(_data.All);
         AddOptions(_evaluation.All);
         AddOptions(_rows, _rowCount, _plan, _perSequence, _batchTokens);
+        AddOptions(_read.All);
         AddOptions(_model.All);
         AddCommonOptions();
     }
@@ -71,7 +73,7 @@ internal sealed class EvalCommand : ShearCommand
             throw new UsageException("--per-sequence is for --file and --ids; --data is summed up by domain.");
         PerplexityProtocol protocol = _evaluation.Read(run, ids: true);
         long start = run.Surroundings.Time.GetTimestamp();
-        IReadOnlyList<(string Domain, PerplexityResult Result)> results = DomainLosses.Measure(run, run.Get(_model.Folder), _model, data, run.Get(_rowCount), protocol, run.Get(_batchTokens)!.Value, plan);
+        IReadOnlyList<(string Domain, PerplexityResult Result)> results = DomainLosses.Measure(run, run.Get(_model.Folder), _model, _read, data, run.Get(_rowCount), protocol, run.Get(_batchTokens)!.Value, plan);
         double seconds = run.Surroundings.Time.GetElapsedTime(start).TotalSeconds;
         run.Result(() => EvalReport.Json(results, seconds), console => EvalReport.Print(console, results));
     }

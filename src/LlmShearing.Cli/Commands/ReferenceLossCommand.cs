@@ -10,6 +10,7 @@ namespace LlmShearing.Cli;
 internal sealed class ReferenceLossCommand : ShearCommand
 {
     private readonly ModelOptions _model = new();
+    private readonly RowsOptions _read = new();
     private readonly Argument<string?> _folder = new("MODEL") { Description = "Model to measure: of the target size, or the model before pruning.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _rows = Opt.Text("--data", "FOLDER", "Token rows to measure MODEL on, one subfolder a domain: those that training is evaluated on.");
     private readonly Option<long?> _rowCount = Opt.Long("--rows", "N", "Use the first N rows of each domain. [default: 32, as --held-out-rows]", 1);
@@ -29,6 +30,7 @@ internal sealed class ReferenceLossCommand : ShearCommand
     {
         Arguments.Add(_folder);
         AddOptions(_rows, _rowCount, _batchTokens, _measured, _size, _out);
+        AddOptions(_read.All);
         AddOptions(_model.All);
         AddConfigOption();
         AddCommonOptions();
@@ -56,7 +58,7 @@ internal sealed class ReferenceLossCommand : ShearCommand
         long parameters = ModelFolder.Config(folder).Shape.ParameterCount;
         _ = _model.Compute.Read(run);
         IReadOnlyList<(string Domain, PerplexityResult Result)> results = DomainLosses.Measure(
-            run, folder, _model, data, run.Get(_rowCount) ?? TrainingDataOptions.DefaultHeldOutRows, PerplexityProtocol.Rows, run.Get(_batchTokens)!.Value);
+            run, folder, _model, _read, data, run.Get(_rowCount) ?? TrainingDataOptions.DefaultHeldOutRows, PerplexityProtocol.Rows, run.Get(_batchTokens)!.Value);
         ReferenceLosses.Save(output, results.ToDictionary(r => r.Domain, r => r.Result.MeanNll, StringComparer.Ordinal));
         run.Result(
             () => new JsonObject

@@ -74,7 +74,7 @@ internal sealed class RunCommand : ShearCommand
             NestedShear.Run(run, ["convert", stages["continued"], "--out", target, .. run.Get(_force) ? ["--force"] : Array.Empty<string>()]);
             if (recipe.HeldOut is { } heldOut)
             {
-                string[] rows = ["--rows", recipe.Learn["held-out-rows"]?.ToString() ?? "32"];
+                string[] rows = ["--rows", recipe.Learn["held-out-rows"]?.ToString() ?? "32", .. recipe.Learn["mds-dtype"] is { } width ? ["--mds-dtype", width.ToString()] : Array.Empty<string>()];
                 before = stages.Stage("source", () => NestedShear.Run(run, ["eval", recipe.Model, "--data", heldOut, .. rows, .. device]));
                 after = stages.Stage("result", () => NestedShear.Run(run, ["eval", target, "--data", heldOut, .. rows, .. device]));
             }

@@ -17,6 +17,7 @@ internal sealed class SplitCommand : ShearCommand
     private const string Manifest = "split.json";
 
     private readonly Argument<string> _rows = new("ROWS") { Description = "Token rows: the folder that 'shear tokenize' wrote, an MDS data set, or a folder of them." };
+    private readonly RowsOptions _read = new();
     private readonly Option<int?> _heldOut = Opt.Int("--held-out", "N", "Rows of each domain for evaluation.", 0);
     private readonly Option<string?> _prune = Opt.Text("--prune", "N", "Rows for pruning: of each domain, or in all with --proportions.");
     private readonly Option<string?> _continue = Opt.Text("--continue", "N|rest", "Rows for continued pretraining: of each domain, or in all with --proportions, or all the rest.");
@@ -38,6 +39,7 @@ internal sealed class SplitCommand : ShearCommand
     {
         Arguments.Add(_rows);
         AddOptions(_heldOut, _prune, _continue, _proportions, _unit, _tokenizer, _seed, _format, _out);
+        AddOptions(_read.All);
         AddCommonOptions();
     }
 
@@ -46,7 +48,7 @@ internal sealed class SplitCommand : ShearCommand
         string output = run.Get(_out) ?? throw new UsageException("There is no output folder. Give --out DIR.");
         bool begun = SplitFolder.IsBegun(output);
         SplitOptions options = ReadOptions(run);
-        IReadOnlyList<ITokenRows> domains = TokenRows.OpenDomains(run.Get(_rows));
+        IReadOnlyList<ITokenRows> domains = _read.OpenDomains(run, run.Get(_rows));
         try
         {
             SplitPlan plan = TokenSplitter.Split(domains, Sets(run, domains), options);

@@ -9,7 +9,7 @@ namespace LlmShearing.Cli;
 internal sealed class TokensCommand : ShearCommand
 {
     private readonly Argument<string> _model = ModelOptions.Argument("Hugging Face folder, or a tokenizer.json or tokenizer.model file.");
-    private readonly Option<string[]> _files = Opt.Texts("--file", "FILE", "Text to encode: plain text (one record), or JSON Lines (.jsonl, one record a line). May be repeated.");
+    private readonly Option<string[]> _files = Opt.Texts("--file", "FILE", "Text to encode: plain text (one record), or JSON Lines (.jsonl, one record a line), also .gz and .zst. May be repeated.");
     private readonly Option<string?> _field = Opt.Text("--field", "NAME", $"Member of the JSON Lines records that holds the text. [default: {TextFile.DefaultField}]");
     private readonly Option<string?> _text = Opt.Text("--text", "TEXT", "Text to encode, instead of a file.");
     private readonly Option<bool> _noSpecial = Opt.Flag("--no-special-tokens", "Add no BOS or other special tokens, whatever the tokenizer's files say.");

@@ -7,9 +7,9 @@ internal static class DomainLosses
 {
     /// <summary>Measures every domain of a folder on its first rows, or all of them.</summary>
     public static IReadOnlyList<(string Domain, PerplexityResult Result)> Measure(
-        Invocation run, string folder, ModelOptions model, string data, long? rows, PerplexityProtocol protocol, int batchTokens, PruningPlan? plan = null)
+        Invocation run, string folder, ModelOptions model, RowsOptions read, string data, long? rows, PerplexityProtocol protocol, int batchTokens, PruningPlan? plan = null)
     {
-        IReadOnlyList<ITokenRows> domains = TokenRows.OpenDomains(data);
+        IReadOnlyList<ITokenRows> domains = read.OpenDomains(run, data);
         try
         {
             int vocabulary = ModelFolder.Config(folder).Shape.VocabSize;

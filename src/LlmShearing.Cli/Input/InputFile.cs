@@ -1,5 +1,6 @@
 // Reading user files: whatever cannot be read is the user's input, and the message names the file.
 using System.Text;
+using LlmShearing.Data;
 
 namespace LlmShearing.Cli;
 
@@ -9,8 +10,14 @@ internal static class InputFile
 
     public static byte[] Bytes(string path) => Reading(path, () => File.ReadAllBytes(path));
 
-    /// <summary>The whole file as UTF-8 text, a byte order mark left out.</summary>
-    public static string Text(string path) => Reading(path, () => File.ReadAllText(path, Strict));
+    /// <summary>The whole file as UTF-8 text, decompressed when its name ends in .gz or .zst, a byte order mark left out.</summary>
+    public static string Text(string path) => Reading(path, () =>
+    {
+        if (!File.Exists(path) && !Path.Exists(path))
+            throw new FileNotFoundException();
+        using var reader = new StreamReader(CorpusFile.OpenRead(path), Strict);
+        return reader.ReadToEnd();
+    });
 
     private static T Reading<T>(string path, Func<T> read)
     {
@@ -26,7 +33,7 @@ internal static class InputFile
         {
             throw new UsageException($"'{path}' does not exist.", e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw new UsageException($"'{path}' cannot be read: {e.Message}", e);
         }

@@ -1,5 +1,7 @@
 // Text records: a JSON Lines file has one a line, in a field; any other file is one record.
+using System.Text;
 using System.Text.Json;
+using LlmShearing.Data;
 
 namespace LlmShearing.Cli;
 
@@ -10,11 +12,11 @@ internal sealed record TextFile(string Path, IReadOnlyList<string> Records, bool
 {
     public const string DefaultField = "text";
 
-    /// <summary>Reads JSON Lines when the name ends in .jsonl, .ndjson or .json or when a field is named; else plain text.</summary>
+    /// <summary>Reads JSON Lines when the name ends in .jsonl, .ndjson or .json (also with .gz or .zst behind it) or when a field is named; else plain text.</summary>
     public static TextFile Read(string path, string? field)
     {
         string text = InputFile.Text(path);
-        bool lines = field is not null || System.IO.Path.GetExtension(path).ToUpperInvariant() is ".JSONL" or ".NDJSON" or ".JSON";
+        bool lines = field is not null || CorpusFile.IsJsonLines(path);
         return lines ? new TextFile(path, ReadLines(path, text, field ?? DefaultField), false) : new TextFile(path, [text], true);
     }
 
@@ -34,11 +36,24 @@ internal sealed record TextFile(string Path, IReadOnlyList<string> Records, bool
         return records;
     }
 
+    private static JsonDocument Parse(ReadOnlySpan<char> line)
+    {
+        try
+        {
+            return SafeJson.Document(line);
+        }
+        catch (JsonException) when (NonFiniteJson.WithNull(Encoding.UTF8.GetBytes(line.ToArray())) is { } repaired)
+        {
+            // A number that JSON does not have, in a member that nobody asked for, is no reason to lose the text.
+            return SafeJson.Document(repaired);
+        }
+    }
+
     private static string Field(string path, int number, ReadOnlyMemory<char> line, string field)
     {
         try
         {
-            using JsonDocument document = SafeJson.Document(line.Span);
+            using JsonDocument document = Parse(line.Span);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new UsageException($"{path}, line {number}: expected a JSON object with a member \"{field}\".");
             if (!document.RootElement.TryGetProperty(field, out JsonElement value))

@@ -5,7 +5,7 @@ namespace LlmShearing.Cli;
 
 internal sealed class DataOptions(string use)
 {
-    public Option<string[]> Files { get; } = Opt.Texts("--file", "FILE", $"Text to {use}: plain text, or JSON Lines (.jsonl). May be repeated.");
+    public Option<string[]> Files { get; } = Opt.Texts("--file", "FILE", $"Text to {use}: plain text, or JSON Lines (.jsonl), also .gz and .zst. May be repeated.");
 
     public Option<string?> Field { get; } = Opt.Text("--field", "NAME", $"Member of the JSON Lines records that holds the text. [default: {TextFile.DefaultField}]");
 

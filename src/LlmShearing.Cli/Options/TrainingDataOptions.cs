@@ -12,7 +12,7 @@ internal sealed class TrainingDataOptions
 
     public Option<string?> Data { get; } = Opt.Text("--data", "FOLDER", "Token rows from 'shear tokenize', one subfolder a domain.");
 
-    public Option<string[]> Files { get; } = Opt.Texts("--file", "FILE", "Text to train on instead: plain text or JSON Lines, tokenised in memory as one domain. May be repeated.");
+    public Option<string[]> Files { get; } = Opt.Texts("--file", "FILE", "Text to train on instead: plain text or JSON Lines, also .gz and .zst, tokenised in memory as one domain. May be repeated.");
 
     public Option<int?> Length { get; } = Opt.Int("--length", "L", "Tokens of a row made from --file.", 2, 256, maximum: Limits.RowLength);
 
@@ -24,9 +24,11 @@ internal sealed class TrainingDataOptions
 
     public InstructionOptions Instructions { get; } = new();
 
+    public RowsOptions Rows { get; } = new();
+
     public SamplerOptions Sampler { get; } = new();
 
-    public Option[] All => [.. Instructions.All, Data, Files, Length, .. Sampler.All, Exhaustion, HeldOut, HeldOutRows];
+    public Option[] All => [.. Instructions.All, Data, Files, Length, .. Sampler.All, Exhaustion, HeldOut, HeldOutRows, .. Rows.All];
 
     public bool IsGiven(Invocation run) => Instructions.IsGiven(run) || run.Get(Data) is not null || run.Get(Files) is { Length: > 0 };
 
@@ -48,7 +50,7 @@ internal sealed class TrainingDataOptions
             }
 
             int vocabulary = ModelFolder.Config(model).Shape.VocabSize;
-            IReadOnlyList<ITokenRows> domains = run.Get(Data) is { } folder ? TokenRows.OpenDomains(folder) : [FromText(run, model)];
+            IReadOnlyList<ITokenRows> domains = run.Get(Data) is { } folder ? Rows.OpenDomains(run, folder) : [FromText(run, model)];
             owned.AddRange(domains);
             foreach (ITokenRows domain in domains)
                 domain.EnsureIdsBelow(vocabulary, run.Cancellation);
@@ -74,7 +76,7 @@ internal sealed class TrainingDataOptions
     {
         if (run.Get(HeldOut) is not { } folder)
             return [];
-        IReadOnlyList<ITokenRows> rows = TokenRows.OpenDomains(folder);
+        IReadOnlyList<ITokenRows> rows = Rows.OpenDomains(run, folder);
         owned.AddRange(rows);
         int vocabulary = ModelFolder.Config(model).Shape.VocabSize;
         foreach (ITokenRows domain in rows)

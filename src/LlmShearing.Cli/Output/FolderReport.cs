@@ -23,7 +23,7 @@ internal static class FolderReport
         ? $"{folder} was complete already: {Numbers.Bytes(Bytes(folder))} of weights, compared in {Numbers.Significant(seconds, 3)} s"
         : $"written to {folder}: {Numbers.Bytes(Bytes(folder))} of weights in {Numbers.Significant(seconds, 3)} s";
 
-    private static long Bytes(string folder) => Weights(folder).Sum(f => f.Length);
+    private static long Bytes(string folder) => Weights(folder).Sum(FileFacts.Length);
 
-    private static IEnumerable<FileInfo> Weights(string folder) => new DirectoryInfo(folder).EnumerateFiles("*.safetensors");
+    private static IEnumerable<string> Weights(string folder) => Directory.EnumerateFiles(folder, "*.safetensors");
 }

@@ -18,7 +18,7 @@ internal static class ModelReport
             ["dtype"] = config.StoredDtype,
             ["stored_dtypes"] = new JsonArray([.. Dtypes(checkpoint).Select(d => (JsonNode?)JsonValue.Create(d))]),
             ["weight_bytes"] = checkpoint.TotalBytes,
-            ["files"] = new JsonArray([.. checkpoint.Files.Select(JsonNode (f) => new JsonObject { ["name"] = Path.GetFileName(f), ["bytes"] = new FileInfo(f).Length })]),
+            ["files"] = new JsonArray([.. checkpoint.Files.Select(JsonNode (f) => new JsonObject { ["name"] = Path.GetFileName(f), ["bytes"] = FileFacts.Length(f) })]),
             ["tensors"] = checkpoint.Tensors.Count,
             ["ignored_tensors"] = new JsonArray([.. checkpoint.Report.Ignored.Select(n => (JsonNode?)JsonValue.Create(n))]),
             ["vocab_size"] = shape.VocabSize,
@@ -65,7 +65,7 @@ internal static class ModelReport
         Row("biases", string.Join(", ", new[] { shape.QueryKeyValueBias ? "q, k, v" : null, shape.OutputBias ? "o" : null, shape.MlpBias ? "gate, up, down" : null }.OfType<string>().DefaultIfEmpty("none")));
         Row("context", $"{Text(config.MaxPositionEmbeddings)} tokens, rope {RopeName(config)}, theta {Numbers.Significant(config.RopeTheta)}");
         Row("stored as", string.Join(", ", Dtypes(checkpoint)));
-        Row("files", string.Join(", ", checkpoint.Files.Select(f => $"{Path.GetFileName(f)} ({Numbers.Bytes(new FileInfo(f).Length)})")));
+        Row("files", string.Join(", ", checkpoint.Files.Select(f => $"{Path.GetFileName(f)} ({Numbers.Bytes(FileFacts.Length(f))})")));
         if (!checkpoint.Report.Ignored.IsEmpty)
             Row("ignored", string.Join(", ", checkpoint.Report.Ignored));
         console.Write(table);

@@ -76,7 +76,7 @@ internal sealed record AuxiliaryFiles(IReadOnlyList<(string Path, string Relativ
         }
     }
 
-    private static long LengthOf(string file) => new FileInfo(LinkedPath.Of(file)).Length;
+    private static long LengthOf(string file) => FileFacts.Length(file);
 
     private sealed class Walk(string root, string[] except)
     {

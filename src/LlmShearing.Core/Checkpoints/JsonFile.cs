@@ -22,7 +22,7 @@ internal static class JsonFile
         byte[] bytes;
         try
         {
-            long length = new FileInfo(path).Length;
+            long length = FileFacts.Length(path);
             if (length > MaxLength)
                 throw new CheckpointException($"'{path}' has {length} bytes; at most {MaxLength} are read. It is not the file it should be.", path);
             bytes = File.ReadAllBytes(path);

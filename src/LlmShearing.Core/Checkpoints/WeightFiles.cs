@@ -23,7 +23,7 @@ internal sealed record WeightFiles(string? Single, string? Index)
     public static WeightFiles Find(string folder)
     {
         string single = Path.Combine(folder, ShardIndex.SingleFileName), index = Path.Combine(folder, ShardIndex.FileName);
-        if (Path.Exists(single) || new FileInfo(single).LinkTarget is not null)
+        if (Path.Exists(single) || FileFacts.IsLink(single))
             return new WeightFiles(single, null);
         if (Path.Exists(index))
             return new WeightFiles(null, index);

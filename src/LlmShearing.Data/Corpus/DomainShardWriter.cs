@@ -42,7 +42,7 @@ internal sealed class DomainShardWriter(string folder, string domain, int rowLen
         for (int i = 0; i < Shard; i++)
         {
             TokenShardHeader header = TokenShardHeader.Read(PathOf(i));
-            entries.Add(new TokenShardEntry(Path.GetFileName(PathOf(i)), header.Rows, new FileInfo(PathOf(i)).Length, Convert.ToHexStringLower(header.Sha256)));
+            entries.Add(new TokenShardEntry(Path.GetFileName(PathOf(i)), header.Rows, FileFacts.Length(PathOf(i)), Convert.ToHexStringLower(header.Sha256)));
         }
 
         return entries;

@@ -16,15 +16,15 @@ internal sealed class DomainTokenizer
     private readonly CorpusTokenizerOptions _options;
     private readonly JsonObject _settings;
     private readonly string[] _paths;
-    private readonly FileInfo[] _files;
+    private readonly (long Length, DateTime ModifiedUtc)[] _files;
 
     public DomainTokenizer(CorpusDomain domain, string folder, ITokenizer tokenizer, string fingerprint, CorpusTokenizerOptions options)
     {
         (_domain, _folder, _tokenizer, _options) = (domain, folder, tokenizer, options);
         _paths = [.. domain.Files.Select(f => Path.Combine(domain.Root, f))];
-        _files = [.. _paths.Select(p => new FileInfo(p))];
-        if (_files.FirstOrDefault(f => !f.Exists) is { } missing)
-            throw new TokenDataException($"'{missing.FullName}' does not exist.");
+        if (_paths.FirstOrDefault(p => !File.Exists(p)) is { } missing)
+            throw new TokenDataException($"'{Path.GetFullPath(missing)}' does not exist.");
+        _files = [.. _paths.Select(Facts)];
         _settings = new JsonObject
         {
             ["tokenizer_sha256"] = fingerprint,
@@ -76,7 +76,7 @@ internal sealed class DomainTokenizer
         {
             index = TokenShardIndex.Load(IndexPath);
             if (JsonNode.DeepEquals(index.Settings, _settings) && index.Sources.Count == _paths.Length && SameFiles(index.Sources)
-                && index.Shards.All(s => new FileInfo(Path.Combine(_folder, s.File)) is { Exists: true } f && f.Length == s.Bytes))
+                && index.Shards.All(s => Path.Combine(_folder, s.File) is var f && File.Exists(f) && TokenStreams.Length(f) == s.Bytes))
             {
                 // A run that was killed at the very end leaves its journal and unfinished files.
                 Leftovers.Sweep(IndexPath);
@@ -206,14 +206,30 @@ internal sealed class DomainTokenizer
     }
 
     private TokenSource Fresh(int source, RowPacker packer) =>
-        source < _files.Length ? new TokenSource(_domain.Files[source], packer.NextRow, 0, 0, 0, 0, _files[source].Length, _files[source].LastWriteTimeUtc.Ticks) : new TokenSource("", 0, 0, 0, 0, 0, 0, 0);
+        source < _files.Length ? new TokenSource(_domain.Files[source], packer.NextRow, 0, 0, 0, 0, _files[source].Length, _files[source].ModifiedUtc.Ticks) : new TokenSource("", 0, 0, 0, 0, 0, 0, 0);
+
+    private static (long Length, DateTime ModifiedUtc) Facts(string path)
+    {
+        try
+        {
+            return FileFacts.Of(path);
+        }
+        catch (Exception e) when ((e is FileNotFoundException or DirectoryNotFoundException) && FileFacts.IsLink(path))
+        {
+            throw new TokenDataException($"'{path}' is a symbolic link to a file that does not exist.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TokenDataException($"'{path}' cannot be read: {e.Message}", e);
+        }
+    }
 
     private bool SameFiles(IReadOnlyList<TokenSource> sources)
     {
         if (sources.Count > _files.Length)
             return false;
         for (int i = 0; i < sources.Count; i++)
-            if (sources[i].File != _domain.Files[i] || sources[i].Bytes != _files[i].Length || sources[i].Modified != _files[i].LastWriteTimeUtc.Ticks)
+            if (sources[i].File != _domain.Files[i] || sources[i].Bytes != _files[i].Length || sources[i].Modified != _files[i].ModifiedUtc.Ticks)
                 return false;
         return true;
     }

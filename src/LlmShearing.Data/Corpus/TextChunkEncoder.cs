@@ -64,7 +64,7 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
                 repaired = true;
             }
 
-            ReadOnlySpan<char> text = ReadField(line, path, number, ref repaired);
+            ReadOnlySpan<char> text = ReadLine(line, path, number, ref repaired);
             chunk.RepairedDocuments += repaired ? 1 : 0;
             EncodeDocument(text, chunk, ids);
         }
@@ -96,6 +96,19 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
         chunk.EmptyDocuments++;
         if (!options.KeepEmptyDocuments)
             TakeBack(ids, before);   // text that the tokenizer's normalizer leaves nothing of
+    }
+
+    private ReadOnlySpan<char> ReadLine(ReadOnlySpan<byte> line, string path, long number, ref bool repaired)
+    {
+        try
+        {
+            return ReadField(line, path, number, ref repaired);
+        }
+        catch (TokenDataException e) when (e.InnerException is JsonException && NonFiniteJson.WithNull(line) is not null)
+        {
+            // A number that JSON does not have, in a member that nobody asked for, is no reason to lose the text.
+            return ReadField(NonFiniteJson.WithNull(line), path, number, ref repaired);
+        }
     }
 
     private ReadOnlySpan<char> ReadField(ReadOnlySpan<byte> line, string path, long number, ref bool repaired)

@@ -1,6 +1,5 @@
 // Cuts a source file into chunks of whole lines, or takes a plain text as one. Only the ends of lines are looked for here; everything else is the workers'.
 using System.Buffers;
-using System.IO.Compression;
 
 namespace LlmShearing.Data;
 
@@ -15,8 +14,8 @@ internal static class TextChunkReader
 
     public static IEnumerable<TextChunk> Read(string path, int source)
     {
-        using FileStream file = Open(path);
-        using Stream text = Decompress(path, file);
+        using FileStream file = CorpusFile.Open(path);
+        using Stream text = CorpusFile.Decompress(path, file);
         bool lines = CorpusDomain.IsJsonLines(path);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BlockBytes);
         int filled = 0;
@@ -55,26 +54,6 @@ internal static class TextChunkReader
             Array.Resize(ref buffer, Math.Min(MaxDocumentBytes + 1, buffer.Length * 2));
         }
     }
-
-    private static FileStream Open(string path)
-    {
-        try
-        {
-            LfsPointer.Refuse(path);
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new TokenDataException($"{path} cannot be read: {e.Message}", e);
-        }
-    }
-
-    private static Stream Decompress(string path, FileStream file) => Path.GetExtension(path).ToUpperInvariant() switch
-    {
-        ".GZ" => new CompleteGZipStream(file),
-        ".ZST" or ".ZSTD" => new ZstdStream(file, path),
-        _ => file,
-    };
 
     // Fills the buffer unless the file ends.
     private static int ReadBlock(string path, Stream text, byte[] buffer, int filled)

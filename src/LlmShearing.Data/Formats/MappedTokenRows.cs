@@ -21,7 +21,7 @@ internal sealed class MappedTokenRows : ITokenRows
     {
         (Name, _format, _tokens, RowLength, _starts, VocabularySize) = (name, format, tokens, rowLength, starts, vocabularySize);
         Count = starts is null ? tokens.Count / rowLength : starts.Length - 1;
-        _files = [.. files.Select(f => new JsonObject { ["file"] = Path.GetFileName(f), ["bytes"] = new FileInfo(f).Length })];
+        _files = [.. files.Select(f => new JsonObject { ["file"] = Path.GetFileName(f), ["bytes"] = TokenStreams.Length(f) })];
     }
 
     public string Name { get; }

@@ -19,7 +19,7 @@ internal static class MegatronFile
         if (!File.Exists(data))
             throw new TokenDataException($"{data} does not exist; {index} is its index.");
         (TokenDtype dtype, long[] documents) = ReadIndex(index);
-        long bytes = new FileInfo(data).Length;
+        long bytes = TokenStreams.Length(data);
         if (documents[^1] * dtype.Bytes() != bytes)
             throw new TokenDataException($"{data} has {bytes} bytes; {index} describes {documents[^1]} ids of {dtype.Bytes()} bytes. It is cut short or belongs to another index.");
         var tokens = new MappedTokens(data, 0, documents[^1], dtype, options.VocabularySize ?? int.MaxValue);

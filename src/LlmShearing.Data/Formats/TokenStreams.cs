@@ -39,10 +39,16 @@ internal static class TokenStreams
     public static ITokenRows OpenHeaderless(string path, TokenRowsOptions options)
     {
         using FileStream file = OpenFile(path);
-        int width = options.Dtype.Bytes();
+        TokenDtype dtype = options.Dtype ?? TokenDtype.UInt16;
+        int width = dtype.Bytes();
         if (file.Length % width != 0)
-            throw new TokenDataException($"{path} has {file.Length} bytes, which is no whole number of ids of {width} bytes ({options.Dtype}). It is cut short, or its ids have another type.");
-        return Rows(path, "bin", 0, file.Length / width, options.Dtype, options);
+            throw new TokenDataException($"{path} has {file.Length} bytes, which is no whole number of ids of {width} bytes ({dtype.Name()}). It is cut short, or its ids have another type (Dtype), such as {TokenDtypeCheck.Fitting(file.Length)}.");
+        var check = new TokenDtypeCheck(dtype, options.Dtype is not null);
+        byte[] start = new byte[Math.Min(file.Length, TokenDtypeCheck.MostBytes)];
+        file.ReadExactly(start);
+        check.Add(start);
+        check.Finish(path, "Dtype");
+        return Rows(path, "bin", 0, file.Length / width, dtype, options);
     }
 
     public static int RowLength(string path, TokenRowsOptions options) => options.RowLength switch
@@ -51,6 +57,19 @@ internal static class TokenStreams
         < 1 => throw new TokenDataException($"RowLength is {options.RowLength}; it must be at least 1."),
         { } length => length,
     };
+
+    /// <summary>Bytes of a file; of what a link leads to.</summary>
+    public static long Length(string path)
+    {
+        try
+        {
+            return FileFacts.Length(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TokenDataException($"{path} cannot be read: {e.Message}", e);
+        }
+    }
 
     public static FileStream OpenFile(string path)
     {

@@ -45,13 +45,13 @@ internal sealed class MdsShardData : IDisposable
     public static string CheckSize(string folder, MdsFileInfo file)
     {
         string path = Path.Combine(folder, file.File);
-        var found = new FileInfo(path);
-        if (!found.Exists)
+        if (!File.Exists(path))
             throw new TokenDataException($"{path} does not exist, although index.json lists it.");
-        if (found.Length != file.Bytes && LfsPointer.ProblemOf(path) is { } pointer)
+        long found = TokenStreams.Length(path);
+        if (found != file.Bytes && LfsPointer.ProblemOf(path) is { } pointer)
             throw new TokenDataException(pointer);
-        if (found.Length != file.Bytes)
-            throw new TokenDataException($"{path} has {found.Length} bytes; index.json says {file.Bytes}. It is cut short or belongs to another index.");
+        if (found != file.Bytes)
+            throw new TokenDataException($"{path} has {found} bytes; index.json says {file.Bytes}. It is cut short or belongs to another index.");
         return path;
     }
 

@@ -14,10 +14,11 @@ internal sealed class MdsTokenRows : ITokenRows
     private readonly MdsDataset _data;
     private readonly TokenRowsOptions _options;
     private readonly int _column;
+    private readonly TokenDtype _dtype;
 
     private MdsTokenRows(MdsDataset data, TokenRowsOptions options)
     {
-        (_data, _options) = (data, options);
+        (_data, _options, _dtype) = (data, options, options.Dtype ?? TokenDtype.UInt16);
         IReadOnlyList<MdsColumn> columns = data.Shards.Count > 0 ? data.Shards[0].Columns : [];
         _column = columns.ToList().FindIndex(c => c.Name == options.TokenColumn);
         if (_column < 0 && columns.Count > 0)
@@ -26,10 +27,12 @@ internal sealed class MdsTokenRows : ITokenRows
             throw new TokenDataException($"{data.Folder}: column '{options.TokenColumn}' is {columns[_column].Encoding}; expected bytes or an ndarray of integers.");
         Name = options.Name ?? (columns.Any(c => c is { Name: SetColumn, Kind: MdsKind.Text }) && data.Count > 0 && data.Read(0)[SetColumn] is string { Length: > 0 } set
             ? set : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(data.Folder))));
+        if (_column >= 0 && columns[_column].Kind == MdsKind.Bytes)
+            CheckType();
         int[] lengths = [.. data.SamplesOfEachSize().Select(Length).Distinct().Take(2)];
         RowLength = lengths.Length == 1 ? lengths[0] : 0;
         if (options.RowLength is { } wanted && (lengths.Length != 1 || lengths[0] != wanted))
-            throw new TokenDataException($"{data.Folder} has rows of {(lengths.Length == 1 ? lengths[0].ToString(System.Globalization.CultureInfo.InvariantCulture) : "several lengths")}; expected {wanted} ids. If the ids have another type than {options.Dtype}, name it.");
+            throw new TokenDataException($"{data.Folder} has rows of {(lengths.Length == 1 ? lengths[0].ToString(System.Globalization.CultureInfo.InvariantCulture) : "several lengths")}; expected {wanted} ids. If the ids have another type than {_dtype.Name()}, name it (Dtype, --mds-dtype).");
     }
 
     public string Name { get; }
@@ -76,7 +79,7 @@ internal sealed class MdsTokenRows : ITokenRows
                     throw new ArgumentException($"Row {row} of '{Name}' has {count} tokens; the destination has room for {room}.", nameof(destination));
                 ReadOnlySpan<byte> source = bytes.Slice(start, count * dtype.Bytes());
                 int bad = dtype.Widen(source, new Span<int>(pinned, count), _options.VocabularySize ?? int.MaxValue);
-                return bad < 0 ? 0 : throw shard.Error(number, $"token {bad} is {dtype.Value(source, bad)}, no id below {_options.VocabularySize ?? int.MaxValue}");
+                return bad < 0 ? 0 : throw shard.Error(number, $"token {bad} is {dtype.Value(source, bad)}, no id below {_options.VocabularySize ?? int.MaxValue}. The file is damaged, or its ids have another type than {dtype.Name()}");
             });
         }
     }
@@ -92,6 +95,20 @@ internal sealed class MdsTokenRows : ITokenRows
 
     public void Dispose() => _data.Dispose();
 
+    // Nothing in the data set says how wide an id is; the first samples show whether the type can be right.
+    private void CheckType()
+    {
+        var check = new TokenDtypeCheck(_dtype, _options.Dtype is not null);
+        for (long row = 0; row < Count && check.Wants; row++)
+            _data.Visit(row, (shard, number, columns, bytes) =>
+            {
+                (TokenDtype dtype, int start, int count) = Tokens(shard, number, columns, bytes);
+                check.Add(bytes.Slice(start, count * dtype.Bytes()));
+                return 0;
+            });
+        check.Finish($"{_data.Folder}, column '{_options.TokenColumn}'", "Dtype, --mds-dtype");
+    }
+
     /// <summary>Where the ids lie in a sample whose every column is checked.</summary>
     private (TokenDtype Dtype, int Start, int Count) Tokens(MdsShardData shard, int number, IReadOnlyList<MdsColumn> columns, ReadOnlySpan<byte> bytes)
     {
@@ -105,7 +122,7 @@ internal sealed class MdsTokenRows : ITokenRows
             MdsColumn column = columns[_column];
             int start = (int)starts[_column];
             ReadOnlySpan<byte> data = bytes[start..(int)starts[_column + 1]];
-            TokenDtype dtype = _options.Dtype;
+            TokenDtype dtype = _dtype;
             if (column.Kind == MdsKind.Array)
             {
                 (MdsDtype type, long[] shape, int header) = MdsArrayReader.Header(column, data);
@@ -117,7 +134,7 @@ internal sealed class MdsTokenRows : ITokenRows
 
             return data.Length % dtype.Bytes() == 0
                 ? (dtype, start, data.Length / dtype.Bytes())
-                : throw new FormatException($"column '{column.Name}' has {data.Length} bytes, no whole number of {dtype} ids");
+                : throw new FormatException($"column '{column.Name}' has {data.Length} bytes, no whole number of {dtype.Name()} ids ({dtype.Bytes()} bytes each): the ids have another type, such as {TokenDtypeCheck.Fitting(data.Length)}. Name it (Dtype, --mds-dtype)");
         }
         catch (FormatException e)
         {

@@ -10,9 +10,12 @@ public sealed class TokenRowsOptions
     /// <value>Default: null.</value>
     public int? RowLength { get; set; }
 
-    /// <summary>Type of the ids in a headerless .bin and in MDS columns of raw bytes.</summary>
-    /// <value>Default: UInt16, as nanoGPT and LLM-Shearing write.</value>
-    public TokenDtype Dtype { get; set; } = TokenDtype.UInt16;
+    /// <summary>
+    /// Type of the ids in a headerless .bin and in MDS columns of raw bytes, which the files do not say. Null: UInt16, as nanoGPT and LLM-Shearing write, unless the first rows
+    /// look as if they had another type. Rows that cannot be of the type (every second id 0, ids that no vocabulary has) are refused in either case.
+    /// </summary>
+    /// <value>Default: null.</value>
+    public TokenDtype? Dtype { get; set; }
 
     /// <summary>Every id must be below it; null = not checked beyond being an id.</summary>
     /// <value>Default: null.</value>

@@ -61,10 +61,21 @@ public partial class SourceRulesTests
         Assert.Empty(strays);
     }
 
+    [Fact]
+    public void Source_AsksForSizesAndTimesBehindLinks()
+    {
+        // FileInfo and the time of a path tell about a symbolic link, not about the file that is read through it.
+        var strays = Lines().Where(l => LinkFacts().IsMatch(l.Text) && l.File is not ("FileFacts.cs" or "LinkedPath.cs" or "FileSteps.cs")).Select(l => $"{l.File}({l.Number}): {l.Text.Trim()}");
+        Assert.True(!strays.Any(), "Use FileFacts: " + string.Join("; ", strays));
+    }
+
     private static IEnumerable<(string File, int Number, string Text)> Lines() =>
         Directory.GetFiles(Path.Combine(Goldens.RepositoryRoot, "src"), "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal) && !f.Contains($"{Path.DirectorySeparatorChar}build{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
             .SelectMany(f => File.ReadLines(f).Select((text, i) => (Path.GetFileName(f), i + 1, Comment().Replace(Quoted().Replace(text, "\"\""), ""))));
+
+    [GeneratedRegex(@"\b(FileInfo|DirectoryInfo|FileSystemInfo)\b|\bGet(LastWrite|Creation|LastAccess)Time|\bLastWriteTime")]
+    private static partial Regex LinkFacts();
 
     [GeneratedRegex(@"""[^""]*""")]
     private static partial Regex Quoted();

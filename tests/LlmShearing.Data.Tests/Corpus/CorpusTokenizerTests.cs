@@ -26,6 +26,18 @@ public sealed class CorpusTokenizerTests : IDisposable
         Assert.Equal(3, Rows("code").Length);
     }
 
+    [Fact]
+    public void NumbersThatJsonDoesNotHave_DoNotCostTheRecord()
+    {
+        _folder.Write("in/d/a.jsonl", "{\"score\": NaN, \"text\": \"ab NaN, Infinity\", \"of\": [-Infinity,Infinity]}");
+        Tokenize(new() { RowLength = 4 });
+        Assert.Equal([1, .. ByteTokenizer.Ids("ab NaN, Infinit")], Rows("d").SelectMany(r => r));
+        _folder.Write("in/d/a.jsonl", "{\"text\": NaN}");
+        Assert.Contains("line 1: \"text\" is not text", Assert.Throws<TokenDataException>(() => Tokenize(new() { RowLength = 4 }, "other")).Message, StringComparison.Ordinal);
+        _folder.Write("in/d/a.jsonl", "{\"score\": NaNa, \"text\": \"ab\"}");
+        Assert.Contains("line 1, byte", Assert.Throws<TokenDataException>(() => Tokenize(new() { RowLength = 4 }, "third")).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(RowRemainder.Carry, 4)]        // 16 ids in all
     [InlineData(RowRemainder.Drop, 3)]         // 8 and 7 and 1 ids

@@ -39,6 +39,58 @@ public sealed class InstructionFileTests : IDisposable
         Assert.Equal([new(ChatRole.User, "q"), new ChatMessage(ChatRole.Assistant, "a")], ((Conversation)records[3]).Messages);
     }
 
+    [Fact]
+    public void Read_WhatStandsBesideTheTexts_IsKept()
+    {
+        InstructionRecord[] records = Read("""
+            {"instruction": "q2", "input": "x", "output": "a2", "system": "s", "history": [["q1", "a1"]]}
+            {"instruction": "q", "output": "a", "system": "", "history": [], "tools": "[]"}
+            {"system": "s", "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}
+            {"instruction": "q", "context": "c", "response": "a"}
+            """);
+        ChatMessage[] turn = [new(ChatRole.User, "q"), new(ChatRole.Assistant, "a")];
+        Assert.Equal([new(ChatRole.System, "s"), new(ChatRole.User, "q1"), new(ChatRole.Assistant, "a1"), new(ChatRole.User, "q2\n\nx"), new ChatMessage(ChatRole.Assistant, "a2")], ((Conversation)records[0]).Messages);
+        Assert.Equal(new InstructionTask("q", "", "a", records[1].Source), records[1]);
+        Assert.Equal([new(ChatRole.System, "s"), .. turn], ((Conversation)records[2]).Messages);
+        Assert.Equal(new InstructionTask("q", "c", "a", records[3].Source), records[3]);
+    }
+
+    [Fact]
+    public void Read_Turns_AreInEveryTemplateOrRefused()
+    {
+        InstructionRecord record = Read("""{"instruction": "q-two", "output": "a-two", "system": "s-zero", "history": [["q-one", "a-one"]]}""")[0];
+        foreach (InstructionTemplate template in InstructionTemplates.All)
+        {
+            string text;
+            try
+            {
+                text = string.Concat(template.Render(record, new TemplateTokens("<s>", "</s>")).Select(p => p.Text));
+            }
+            catch (TokenDataException e)
+            {
+                Assert.Contains(template.Name, e.Message, StringComparison.Ordinal);
+                continue;
+            }
+
+            foreach (string part in new[] { "s-zero", "q-one", "a-one", "q-two", "a-two" })
+                Assert.Contains(part, text, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"instruction": "q", "output": "a", "history": [["q"]]}""", "history[0] is a list of 1")]
+    [InlineData("""{"instruction": "q", "output": "a", "history": "x"}""", "history is a text")]
+    [InlineData("""{"instruction": "q", "output": "a", "history": [["q", 1]]}""", "expected a question and its answer")]
+    [InlineData("""{"instruction": "q", "output": "a", "system": 3}""", "system is a number")]
+    [InlineData("""{"instruction": "q", "input": "i", "context": "c", "response": "a"}""", "both input and context")]
+    [InlineData("""{"tools": "[{}]", "conversations": [{"from": "human", "value": "q"}]}""", "has tools")]
+    [InlineData("""{"system": "s", "messages": [{"role": "system", "content": "t"}]}""", "beside another one")]
+    [InlineData("""{"messages": [{"role": "assistant", "content": null, "tool_calls": [{"id": "x"}]}]}""", "messages[0] has tool_calls")]
+    [InlineData("""{"messages": [{"role": "assistant", "content": "a", "weight": 0}]}""", "not to be learned")]
+    [InlineData("""{"instruction": "q", "output": "a", "images": ["x.png"]}""", "has images")]
+    public void Read_WhatWouldBeLost_IsRefused(string content, string message) =>
+        Assert.Contains(message, Assert.Throws<TokenDataException>(() => Read(content)).Message, StringComparison.Ordinal);
+
     [Theory]
     [InlineData("""[{"instruction": "a", "output": "b"}, {"instruction": "a"}]""", "record 1 has the keys instruction; expected")]
     [InlineData("""[3]""", "record 0 is a number; expected an object")]

@@ -85,7 +85,7 @@ internal sealed class CheckpointStore(string runFolder, OutputFiles files)
             foreach (string name in new[] { Weights, Optimizer, State })
             {
                 CheckpointFile expected = sums.GetValueOrDefault(name) ?? throw new FormatException($"{Checksums} does not name {name}");
-                long bytes = new FileInfo(Path.Combine(folder, name)).Length;
+                long bytes = FileFacts.Length(Path.Combine(folder, name));
                 if (bytes != expected.Bytes)
                     throw new FormatException($"{name} has {bytes} bytes, expected {expected.Bytes}");
                 if (Measure(Path.Combine(folder, name)).Crc32c != expected.Crc32c)
@@ -149,7 +149,7 @@ internal sealed class CheckpointStore(string runFolder, OutputFiles files)
         return new CheckpointFile(bytes, crc);
     }
 
-    private static byte[] Small(string path) => new FileInfo(path).Length <= MaxSmallFile
+    private static byte[] Small(string path) => FileFacts.Length(path) <= MaxSmallFile
         ? File.ReadAllBytes(path)
         : throw new FormatException($"{Path.GetFileName(path)} has more than {MaxSmallFile} bytes");
 

@@ -1,0 +1,17 @@
+// What token rows on disk do not say themselves, for the verbs that read them.
+using System.CommandLine;
+using LlmShearing.Data;
+
+namespace LlmShearing.Cli;
+
+internal sealed class RowsOptions
+{
+    private readonly Option<string?> _dtype = Opt.Choice(
+        "--mds-dtype", "Type of the ids in MDS columns of raw bytes, which MDS does not state. [default: uint16, refused where the ids look otherwise]", "uint16", "int32", "uint32", "int64", "uint64");
+
+    public Option[] All => [_dtype];
+
+    /// <summary>Opens every domain of a folder; the caller disposes them.</summary>
+    public IReadOnlyList<ITokenRows> OpenDomains(Invocation run, string folder) =>
+        TokenRows.OpenDomains(folder, new TokenRowsOptions { Dtype = run.Get(_dtype) is { } name ? Enum.Parse<TokenDtype>(name, ignoreCase: true) : null });
+}

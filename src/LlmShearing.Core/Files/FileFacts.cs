@@ -1,0 +1,23 @@
+// Size and time of a file as whoever reads it finds them: of what a symbolic link leads to, not of the link, which is what FileInfo tells.
+namespace LlmShearing;
+
+internal static class FileFacts
+{
+    /// <summary>Bytes of the file.</summary>
+    /// <exception cref="IOException">It is not there, or a link leads nowhere.</exception>
+    /// <exception cref="UnauthorizedAccessException">It is a folder or may not be read.</exception>
+    public static long Length(string path) => Of(path).Length;
+
+    /// <summary>Bytes of the file and when it was last written.</summary>
+    /// <exception cref="IOException">It is not there, or a link leads nowhere.</exception>
+    /// <exception cref="UnauthorizedAccessException">It is a folder or may not be read.</exception>
+    public static (long Length, DateTime ModifiedUtc) Of(string path)
+    {
+        // The system follows the links: a link in a linked folder leads from where it really lies, which its path does not tell.
+        using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        return (RandomAccess.GetLength(file), File.GetLastWriteTimeUtc(file));
+    }
+
+    /// <summary>Whether a symbolic link stands there, wherever it leads.</summary>
+    public static bool IsLink(string path) => new FileInfo(path).LinkTarget is not null;
+}
