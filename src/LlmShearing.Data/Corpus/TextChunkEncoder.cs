@@ -111,6 +111,19 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
         }
     }
 
+    // A name with half a surrogate pair cannot be compared; it is no field that anyone asks for.
+    private bool IsField(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.ValueTextEquals(_field);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
     private ReadOnlySpan<char> ReadField(ReadOnlySpan<byte> line, string path, long number, ref bool repaired)
     {
         // The reader may hold what it gave, so the text is copied out at once; of two members with the name the last counts, as in Python.
@@ -122,7 +135,7 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
                 throw new TokenDataException($"{path}, line {number}: expected a JSON object with a member \"{options.TextField}\".");
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                bool wanted = reader.ValueTextEquals(_field);
+                bool wanted = IsField(ref reader);
                 reader.Read();
                 if (!wanted)
                 {

@@ -116,7 +116,7 @@ public sealed class SplitPlan
         if (json.Text("format") is var format && format != Format)
             throw json.Error("format", $"expected \"{Format}\", found \"{format}\"");
         json.Int("version", Version, Version);
-        if (json.Text("unit") is var named && !(Enum.TryParse(named, out SplitUnit unit) && unit.ToString() == named))   // TryParse also takes numbers
+        if (json.Text("unit") is var named && !(Enum.TryParse(named, out SplitUnit unit) && Enum.GetName(unit) == named))   // TryParse also takes numbers
             throw json.Error("unit", $"expected one of {string.Join(", ", Enum.GetNames<SplitUnit>())}");
         int seed = json.Int("seed", int.MinValue, int.MaxValue);
         SplitDomain[] domains = [.. json.Objects("domains", MaxEntries).Select(ReadDomain)];
