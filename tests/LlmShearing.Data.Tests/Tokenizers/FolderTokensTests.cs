@@ -64,6 +64,33 @@ public sealed class FolderTokensTests : IDisposable
     }
 
     [Fact]
+    public void Encode_NotLegacyAndModelDropsExtraSpaces_KeepsTheOneInFront()
+    {
+        Write("tokenizer_config.json", $"{{\"added_tokens_decoder\":{{\"{_size}\":{{\"content\":\"<X>\",\"special\":true}}}},\"additional_special_tokens\":[\"<X>\"],\"legacy\":false}}");
+        string path = Path.Combine(_folder, "tokenizer.model");
+        SentencePieceModel model = SentencePieceReader.Read(File.ReadAllBytes(path), path) with { RemoveExtraWhitespaces = true };
+        ITokenizer tokenizer = new SentencePieceTokenizer(model, addBos: false, addEos: false, FolderTokens.Read(_folder, model));
+        ITokenizer keeping = TokenizerLoader.Load(_folder);
+        int[] plain = Plain("Hello"), bare = keeping.Encode("<X>Hello", false)[1..];
+        Assert.NotEqual(plain, bare);
+        Assert.Equal(plain, tokenizer.Encode("Hello"));
+        Assert.Equal([.. plain, _size, .. plain], tokenizer.Encode("Hello  <X>  Hello  "));
+        Assert.Equal([_size, .. bare, _size, .. plain], tokenizer.Encode("<X>Hello<X> Hello"));
+        Assert.Equal(Plain("Hello Hello"), tokenizer.Encode("Hello  Hello"));
+        // The mark put in front is no space to the model, so one of two more stays.
+        Assert.Equal(Plain(" Hello"), tokenizer.Encode("  Hello"));
+    }
+
+    [Fact]
+    public void Encode_TextThatIsOnlyASpaceBeforeASpecialToken_LosesItWithoutAPrefix()
+    {
+        Write("tokenizer_config.json", """{"additional_special_tokens":["<X>"],"legacy":false,"add_prefix_space":false}""");
+        ITokenizer tokenizer = TokenizerLoader.Load(_folder);
+        Assert.Equal([_size], tokenizer.Encode(" <X>", false));
+        Assert.Equal([_size, .. Plain("Hello")], tokenizer.Encode("<X> Hello", false));
+    }
+
+    [Fact]
     public void Load_EosThatNoFileHas_GetsTheNextId()
     {
         Write("tokenizer_config.json", """{"eos_token":"<end>"}""");
