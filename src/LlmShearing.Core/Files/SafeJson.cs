@@ -112,6 +112,38 @@ internal static class SafeJson
         }
     }
 
+    /// <summary>Whether the text or the member's name that <paramref name="reader"/> is at is this one; a broken one is not.</summary>
+    public static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            return reader.ValueTextEquals(utf8);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Copies the text that <paramref name="reader"/> is at.</summary>
+    /// <param name="reader">At a text.</param>
+    /// <param name="destination">At least as long as the text's bytes.</param>
+    /// <param name="written">Characters copied.</param>
+    /// <returns>False when it is broken.</returns>
+    public static bool TryCopy(ref Utf8JsonReader reader, Span<char> destination, out int written)
+    {
+        try
+        {
+            written = reader.CopyString(destination);
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            written = 0;
+            return false;
+        }
+    }
+
     /// <summary>Looks at every text and every member's name.</summary>
     /// <exception cref="JsonException">It is not JSON, or one of them is broken; the message has its place, as "a.b[2]".</exception>
     public static void Check(ReadOnlySpan<byte> utf8, JsonDocumentOptions options = default)
