@@ -243,7 +243,16 @@ internal sealed class PatternParser
             items.Add(item);
         }
         Func<int, bool>[] all = [.. items];
-        return new CodePointSet(c => Array.Exists(all, has => has(c)) != negated);
+        return new CodePointSet(c => IsAny(all, c) != negated);
+    }
+
+    // Not Array.Exists: its delegate would be made anew for each of 65,536 characters.
+    private static bool IsAny(Func<int, bool>[] items, int c)
+    {
+        foreach (Func<int, bool> has in items)
+            if (has(c))
+                return true;
+        return false;
     }
 
     /// <summary>One member of a class; its code point when it is a single one.</summary>
