@@ -40,7 +40,7 @@ internal static class RunReaders
         { MaxBytes = 256L << 20 };
 
     // What is checked by its sum gets the sum of the damaged file, so that damage reaches what reads the content.
-    private static void MendChecksums(string checkpoint, string file)
+    public static void MendChecksums(string checkpoint, string file)
     {
         string sums = Path.Combine(checkpoint, CheckpointStore.Checksums), damaged = Path.Combine(checkpoint, file);
         if (file == CheckpointStore.Checksums || !File.Exists(sums) || !Copies.IsFile(damaged))

@@ -13,7 +13,11 @@ internal static class StateReaders
     public static IEnumerable<FuzzReader> All()
     {
         foreach (string file in new[] { CheckpointStore.State, CheckpointStore.Checksums, CheckpointStore.Weights })
-            yield return new("checkpoint-" + Path.GetFileNameWithoutExtension(file), Path.Combine("checkpoints", "step-00000003", file), file == CheckpointStore.Weights ? FuzzShape.Safetensors : FuzzShape.Json, Checkpoint, ReadCheckpoint);
+            yield return new("checkpoint-" + Path.GetFileNameWithoutExtension(file), Path.Combine("checkpoints", "step-00000003", file), file == CheckpointStore.Weights ? FuzzShape.Safetensors : FuzzShape.Json, Checkpoint, f =>
+            {
+                RunReaders.MendChecksums(Path.Combine(f, "checkpoints", "step-00000003"), file);
+                ReadCheckpoint(f);
+            });
         yield return new("journal", DomainJournal.FileName, FuzzShape.JsonLines, Journal, f => DomainJournal.Recover(Path.Combine(f, DomainJournal.FileName))) { Repair = Sums };
         yield return FuzzReaders.Text("run-description", "run.json", FuzzShape.Json, """{ "library": "1", "options": { "Steps": 3 } }""", f => RunFolder.ReadDescription(Path.GetDirectoryName(f)!));
         yield return new("run-log", "log.jsonl", FuzzShape.JsonLines,

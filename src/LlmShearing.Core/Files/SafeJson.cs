@@ -12,12 +12,17 @@ namespace LlmShearing;
 internal static class SafeJson
 {
     private const int LongestName = 80;
+
+    // Below the 64 levels that .NET writes: what was read may become part of something else that is written.
+    private const int DeepestNesting = 48;
+
     private const string Broken = "the text is broken: it has half a surrogate pair or bytes that are not UTF-8. Write it again with whole characters.";
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     /// <exception cref="JsonException">It is not JSON, or a text or a member's name in it is broken.</exception>
     public static JsonDocument Document(ReadOnlyMemory<byte> utf8, JsonDocumentOptions options = default)
     {
+        options = Bounded(options);
         Check(utf8.Span, options);
         return JsonDocument.Parse(utf8, options);
     }
@@ -38,6 +43,7 @@ internal static class SafeJson
     /// <exception cref="JsonException">It is not JSON, or a text or a member's name in it is broken.</exception>
     public static JsonNode? Node(ReadOnlySpan<byte> utf8, JsonDocumentOptions options = default)
     {
+        options = Bounded(options);
         Check(utf8, options);
         return JsonNode.Parse(utf8, documentOptions: options);
     }
@@ -154,6 +160,8 @@ internal static class SafeJson
             if (reader.TokenType is JsonTokenType.PropertyName or JsonTokenType.String && IsBroken(ref reader))
                 throw new JsonException($"{Place(utf8, reading, reader.TokenStartIndex)}: {Broken}");
     }
+
+    private static JsonDocumentOptions Bounded(JsonDocumentOptions options) => options.MaxDepth == 0 ? options with { MaxDepth = DeepestNesting } : options;
 
     private static bool IsBroken(ref Utf8JsonReader reader)
     {
