@@ -57,15 +57,15 @@ internal sealed record AuxiliaryFiles(IReadOnlyList<(string Path, string Relativ
             string copy = Path.Combine(target, relative);
             try
             {
-                Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+                FileSteps.CreateFolder(Path.GetDirectoryName(copy)!);
                 // Pipes and devices have no length and must not be opened: they would never end.
                 if (FileFacts.Length(file) == 0)
                 {
-                    File.WriteAllBytes(copy, []);
+                    FileSteps.Create(copy, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write }).Dispose();
                     continue;
                 }
 
-                File.Copy(file, copy);
+                FileSteps.CopyFile(file, copy);
                 if (!OperatingSystem.IsWindows())
                     File.SetUnixFileMode(copy, File.GetUnixFileMode(copy) | UnixFileMode.UserWrite); // a read-only source must not make a read-only copy
             }

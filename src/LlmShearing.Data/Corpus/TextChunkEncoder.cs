@@ -11,6 +11,7 @@ namespace LlmShearing.Data;
 internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOptions options)
 {
     private const int LargestKeptBuffer = 16 << 20;
+    private const int ShownMembers = 20;
 
     private readonly byte[] _field = Encoding.UTF8.GetBytes(options.TextField);
     private char[] _chars = new char[1 << 16];
@@ -111,19 +112,6 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
         }
     }
 
-    // A name with half a surrogate pair cannot be compared; it is no field that anyone asks for.
-    private bool IsField(ref Utf8JsonReader reader)
-    {
-        try
-        {
-            return reader.ValueTextEquals(_field);
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
-        }
-    }
-
     private ReadOnlySpan<char> ReadField(ReadOnlySpan<byte> line, string path, long number, ref bool repaired)
     {
         // The reader may hold what it gave, so the text is copied out at once; of two members with the name the last counts, as in Python.
@@ -135,7 +123,7 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
                 throw new TokenDataException($"{path}, line {number}: expected a JSON object with a member \"{options.TextField}\".");
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                bool wanted = IsField(ref reader);
+                bool wanted = SafeJson.Is(ref reader, _field);
                 reader.Read();
                 if (!wanted)
                 {
@@ -163,24 +151,30 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
 
     private int CopyText(ref Utf8JsonReader reader, string path, long number, ref bool repaired)
     {
-        try
-        {
-            return reader.CopyString(_chars);
-        }
-        catch (InvalidOperationException)
-        {
-            // The bytes are valid UTF-8, so an escape names half a surrogate pair.
-            if (options.InvalidText == InvalidTextPolicy.Refuse)
-                throw Invalid($"{path}, line {number}");
-            repaired = true;
-            return LooseJsonText.Unescape(reader.ValueSpan, _chars);
-        }
+        if (SafeJson.TryCopy(ref reader, _chars, out int length))
+            return length;
+        // The bytes are valid UTF-8, so an escape names half a surrogate pair.
+        if (options.InvalidText == InvalidTextPolicy.Refuse)
+            throw Invalid($"{path}, line {number}");
+        repaired = true;
+        return LooseJsonText.Unescape(reader.ValueSpan, _chars);
     }
 
+    // As loosely as the line itself was read: a name with half a surrogate pair is shown with U+FFFD in its place.
     private static string Members(ReadOnlySpan<byte> line)
     {
-        using JsonDocument document = SafeJson.Document(line.ToArray());
-        return string.Join(", ", document.RootElement.EnumerateObject().Select(m => m.Name).Take(20));
+        var reader = new Utf8JsonReader(line);
+        reader.Read();
+        var names = new List<string>();
+        while (names.Count < ShownMembers && reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            char[] name = new char[reader.ValueSpan.Length];
+            names.Add(new string(name, 0, LooseJsonText.Unescape(reader.ValueSpan, name)));
+            reader.Read();
+            reader.Skip();
+        }
+
+        return string.Join(", ", names);
     }
 
     private static TokenDataException Invalid(string place) =>

@@ -117,6 +117,20 @@ public sealed class CorpusTokenizerTests : IDisposable
         Assert.Contains("b.txt, line 2: the text is not valid UTF-8", Refused(new() { RowLength = 1, Overwrite = true }), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(InvalidTextPolicy.Refuse)]
+    [InlineData(InvalidTextPolicy.Replace)]
+    public void NamesWithHalfASurrogatePair_AreOtherMembers(InvalidTextPolicy policy)
+    {
+        var options = new CorpusTokenizerOptions { RowLength = 1, AddBos = false, AddEos = false, InvalidText = policy };
+        _folder.Write("in/d/a.jsonl", "{\"\\udc00\":1,\"text\":\"ab\",\"\\ud83dx\":{\"\\ud800\":\"\\ud800\"}}\n");
+        Assert.Equal(0, Tokenize(options).Domains[0].RepairedDocuments);
+        Assert.Equal(ByteTokenizer.Ids("ab"), Rows("d").Select(r => r[0]));
+
+        _folder.Write("in/d/a.jsonl", "{\"\\udc00x\":1,\"b\\n\":[2],\"c\":\"\\ud800\"}\n");
+        Assert.Contains("a.jsonl, line 1: no member \"text\"; there are: \uFFFDx, b\n, c. Name the right one.", Refused(new() { RowLength = 1, InvalidText = policy, Overwrite = true }), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void GZip_IsReadAndMustBeWhole()
     {
