@@ -7,7 +7,7 @@ namespace LlmShearing.Cli;
 internal sealed class RowsOptions
 {
     private readonly Option<string?> _dtype = Opt.Choice(
-        "--mds-dtype", "Type of the ids in MDS columns of raw bytes, which MDS does not state. [default: uint16, refused where the ids look otherwise]", "uint16", "int32", "uint32", "int64", "uint64");
+        "--mds-dtype", "Type of the ids in MDS columns of raw bytes, which MDS does not state. [default: uint16, refused where the ids look otherwise]", "uint16", "int16", "int32", "uint32", "int64", "uint64", "uint8", "int8");
 
     public Option[] All => [_dtype];
 

@@ -89,13 +89,18 @@ internal sealed class TrainingDataOptions
         ITokenizer tokenizer = TokenizerLoader.Load(model);
         int length = run.Get(Length)!.Value;
         var ids = new List<int>();
+        int vocabulary = ModelFolder.Config(model).Shape.VocabSize;
         foreach (string path in run.Get(Files)!)
-            foreach (string record in TextFile.Read(path, null).Records)
+        {
+            IReadOnlyList<string> records = TextFile.Read(path, null).Records;
+            VocabularyCheck.Texts(path, records, tokenizer, vocabulary);
+            foreach (string record in records)
             {
                 ids.AddRange(tokenizer.Encode(record, addSpecialTokens: true));
                 if (tokenizer.EosTokenId is { } end)
                     ids.Add(end);
             }
+        }
 
         int[][] rows = [.. ids.Chunk(length).Where(r => r.Length == length)];
         return rows.Length > 0
