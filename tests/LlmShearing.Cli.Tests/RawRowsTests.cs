@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Cli.Tests;
@@ -59,6 +60,57 @@ public sealed class RawRowsTests : IDisposable
         string ids = _scratch.Write("ids.json", "[[1,2,3,4],[1,2,2048,4]]");
         foreach (string[] verb in new[] { new[] { "eval", Shear.Demo }, ["score", Shear.Demo, "--scorer", "block-influence"] })
             Assert.Contains($"{ids}, row 1, token 2: id 2048 is outside the model's vocabulary of 2048", Shear.BadInput([.. verb, "--ids", ids]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Recovery_TakesTheTypeToo()
+    {
+        RawMds.Write(_scratch["raw/wiki"], 8, Rows());
+        string[] command = ["prune", Shear.Demo, "--remove-layers", "1", "--recover", "full", "--recover-data", _scratch["raw"], "--recover-steps", "1", "--recover-batch", "2", "--out", _scratch["out"]];
+        Assert.Contains("int64 rather than uint16", Shear.BadInput(command), StringComparison.Ordinal);
+        Directory.Delete(_scratch["out.run"], recursive: true);
+        Shear.Json([.. command, "--mds-dtype", "int64"]);
+        Assert.Contains("needs --recover", Shear.BadInput("prune", Shear.Demo, "--remove-layers", "1", "--mds-dtype", "int64", "--out", _scratch["other"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ATokenizerWithMoreTokensThanTheModel_IsFineUntilATextUsesThem()
+    {
+        string model = LongerTokenizer();
+        string good = _scratch.Write("good.jsonl", "{\"text\":\"plain words and more plain words, again and again\"}\n");
+        string bad = _scratch.Write("bad.jsonl", "{\"text\":\"plain words\"}\n{\"text\":\"words <pad> words\"}\n");
+        string records = _scratch.Write("records.jsonl", "{\"instruction\":\"a\",\"output\":\"b\"}\n{\"instruction\":\"a and more\",\"output\":\"b and more words\"}\n");
+        Shear.Json("eval", model, "--file", good);
+        Shear.Json("score", model, "--scorer", "block-influence", "--file", good, "--length", "4", "--samples", "1");
+        Shear.Json("train", model, "--file", good, "--length", "4", "--steps", "1", "--batch-size", "1", "--micro-batch", "1", "--out", _scratch["trained"]);
+        // Two lengths in a batch: the pad token, which the model has no row for, is not what fills it up.
+        ShearResult tuned = Shear.Run("train", model, "--instructions", records, "--steps", "1", "--batch-size", "2", "--micro-batch", "2", "--out", _scratch["tuned"]);
+        Assert.Equal(0, tuned.Code);
+        Assert.Contains("no row for the tokenizer's pad token 2048", tuned.Error, StringComparison.Ordinal);
+
+        string place = $"{bad}, record 1, token ";
+        foreach (string[] verb in new[] { new[] { "eval", model, "--file", bad }, ["train", model, "--file", bad, "--length", "4", "--steps", "1", "--out", _scratch["out"]], ["prune", model, "--remove-layers", "1", "--evaluate", bad, "--out", _scratch["out"]] })
+        {
+            string message = Shear.BadInput(verb);
+            Assert.Contains(place, message, StringComparison.Ordinal);
+            Assert.Contains("'<pad>' is id 2048, outside the model's vocabulary of 2048", message, StringComparison.Ordinal);
+        }
+    }
+
+    private string LongerTokenizer()
+    {
+        string folder = Directory.CreateDirectory(_scratch["model"]).FullName;
+        foreach (string file in Directory.GetFiles(Shear.Demo))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        string path = Path.Combine(folder, "tokenizer.json");
+        JsonNode tokenizer = JsonNode.Parse(File.ReadAllText(path))!;
+        tokenizer["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id": 2048, "content": "<pad>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}"""));
+        File.WriteAllText(path, tokenizer.ToJsonString());
+        path = Path.Combine(folder, "tokenizer_config.json");
+        JsonNode config = JsonNode.Parse(File.ReadAllText(path))!;
+        config["pad_token"] = "<pad>";
+        File.WriteAllText(path, config.ToJsonString());
+        return folder;
     }
 
     private static int[][] Rows()

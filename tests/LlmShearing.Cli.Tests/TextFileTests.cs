@@ -35,6 +35,18 @@ public sealed class TextFileTests : IDisposable
     }
 
     [Fact]
+    public void Field_NamesTheMemberInTrainingAndMeasuringToo()
+    {
+        string path = Write("a.jsonl", "{\"body\":\"" + string.Concat(Enumerable.Repeat(Words, 40)) + "\"}\n");
+        string[] train = ["train", Shear.Demo, "--file", path, "--length", "8", "--steps", "1", "--batch-size", "1", "--micro-batch", "1", "--out", _scratch["trained"]];
+        Assert.Contains("line 1: no member \"text\"; there are: body", Shear.BadInput(train), StringComparison.Ordinal);
+        Shear.Json([.. train, "--field", "body"]);
+        Shear.Json(
+            "prune", Shear.Demo, "--scorer", "block-influence", "--remove", "2", "--file", path, "--field", "body", "--length", "8", "--samples", "1", "--evaluate", path,
+            "--recover", "full", "--recover-steps", "1", "--recover-batch", "1", "--out", _scratch["pruned"]);
+    }
+
+    [Fact]
     public void ZstdText_IsReadByFileOptions()
     {
         byte[] text = Encoding.UTF8.GetBytes("{\"text\":\"" + Words + "\"}\n");

@@ -24,7 +24,10 @@ internal static class VocabularyCheck
     {
         if (tokenizer.VocabularySize > vocabulary)
             for (int i = 0; i < records.Count; i++)
-                if (tokenizer.Encode(records[i], addSpecialTokens: false).FirstOrDefault(id => id >= vocabulary, -1) is >= 0 and int id)
-                    throw new TokenDataException($"{path}, record {i}: '{tokenizer.IdToToken(id)}' is id {id}, outside the model's vocabulary of {vocabulary}. Take it out of the text, or use a model that has it.");
+            {
+                int[] ids = tokenizer.Encode(records[i], addSpecialTokens: false);
+                if (Array.FindIndex(ids, id => id >= vocabulary) is >= 0 and int t)
+                    throw new TokenDataException($"{path}, record {i}, token {t}: '{tokenizer.IdToToken(ids[t])}' is id {ids[t]}, outside the model's vocabulary of {vocabulary}. Take it out of the text, or use a model that has it.");
+            }
     }
 }

@@ -38,6 +38,8 @@ internal sealed class CalibrationOptions
     /// <summary>The text files that were given.</summary>
     public string[] Files(Invocation run) => run.Get(_data.Files) ?? [];
 
+    public string? Field(Invocation run) => run.Get(_data.Field);
+
     public int SeedOf(Invocation run) => run.Get(Seed)!.Value;
 
     private IReadOnlyList<int[]> FromText(Invocation run, IReadOnlyList<TextFile> files, ITokenizer tokenizer)
