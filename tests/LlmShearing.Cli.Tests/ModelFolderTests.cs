@@ -1,5 +1,7 @@
 // Model folders as people have them: files that no list knows, generation settings, pointers, lengths beyond what the model was made for.
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Cli.Tests;
 
@@ -49,6 +51,19 @@ public sealed class ModelFolderTests : IDisposable
         Shear.Json("plan", Shear.Demo, "--keep-intermediate", "3:0-99", "--out", plan);
         Assert.Contains("--layout padded", Shear.Run("apply", Shear.Demo, "--plan", plan, "--out", _scratch["exact"]).Error, StringComparison.Ordinal);
         Assert.DoesNotContain("--layout padded", Shear.Run("apply", Shear.Demo, "--plan", plan, "--out", _scratch["padded"], "--layout", "padded").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Generate_StopsAtTheEndThatTheTokenizerNames_WhateverTheConfigSays()
+    {
+        string model = Model(), config = Path.Combine(model, "tokenizer_config.json");
+        string[] command = ["generate", model, "--prompt", "The history of the city", "--max-new-tokens", "8"];
+        int[] Ids(params string[] options) => Shear.Json([.. command, .. options]).GetProperty("ids").Deserialize<int[]>()!;
+        int[] greedy = Ids();
+        string end = TokenizerLoader.Load(model).IdToToken(greedy[4])!;
+        File.WriteAllText(config, new JsonObject { ["eos_token"] = end }.ToJsonString());
+        Assert.Equal(greedy[..(Array.IndexOf(greedy, greedy[4]) + 1)], Ids());
+        Assert.Equal(greedy, Ids("--ignore-eos"));
     }
 
     [Fact]

@@ -159,6 +159,8 @@ public sealed class UsageTests
         Assert.Equal(0, result.Code);
         Assert.Contains("Examples:", result.Out, StringComparison.Ordinal);
         Assert.Contains($"  shear {verb} MODEL", result.Out, StringComparison.Ordinal);
+        // The argument has its name, not the files that completion would offer.
+        Assert.Contains("Arguments:\n  <MODEL>", result.Out, StringComparison.Ordinal);
         Assert.Contains("--json", result.Out, StringComparison.Ordinal);
     }
 

@@ -46,7 +46,7 @@ internal sealed class GenerateCommand : ShearCommand
         GenerationConfig? file = GenerationConfig.Load(folder);
         Compute compute = _model.Compute.Read(run);
         using LlamaModel model = LlamaModel.Load(folder, compute.Type, compute.Device, progress: run.Progress, cancellationToken: run.Cancellation);
-        SamplingOptions options = Sampling(run, file, model.Config);
+        SamplingOptions options = Sampling(run, file, model.Config, tokenizer?.EosTokenId);
         run.Progress.Clear();
         TextWriter? live = run.Json ? null : run.Surroundings.Out;
         var writer = new Continuation(tokenizer, live);
@@ -66,8 +66,9 @@ internal sealed class GenerateCommand : ShearCommand
             console => run.Note($"{writer.Ids.Count} tokens, {Numbers.Significant(writer.Ids.Count / seconds, 3)} tokens/s"));
     }
 
-    // What the user gave, else what the model's own file says.
-    private SamplingOptions Sampling(Invocation run, GenerationConfig? file, LlamaConfig model)
+    // What the user gave, else what the model's own file says. The end that the tokenizer's files name ends a text in any case:
+    // a model trained with another one often keeps the configuration of its base.
+    private SamplingOptions Sampling(Invocation run, GenerationConfig? file, LlamaConfig model, int? end)
     {
         SamplingOptions defaults = file?.ToSamplingOptions() ?? new SamplingOptions();
         int vocabulary = model.Shape.VocabSize;
@@ -81,7 +82,7 @@ internal sealed class GenerateCommand : ShearCommand
             TopP = run.Get(_topP) ?? defaults.TopP,
             RepetitionPenalty = run.Get(_repetition) ?? defaults.RepetitionPenalty,
             Seed = run.Get(_seed)!.Value,
-            StopIds = run.Get(_noStop) ? [] : defaults.StopIds,
+            StopIds = run.Get(_noStop) ? [] : end is { } id ? [.. defaults.StopIds ?? model.EosTokenIds, id] : defaults.StopIds,
             Logger = run.Log,
         };
         if (defaults.Temperature > 0 && run.Get(_temperature) is null)

@@ -22,7 +22,11 @@ internal static class Completions
     public static void AddPaths(Command command)
     {
         foreach (Argument argument in command.Arguments.Where(a => a.CompletionSources.Count == 0))
+        {
             argument.CompletionSources.Add(Paths);
+            // Without a name of its own the help would list the files of the current folder.
+            argument.HelpName ??= argument.Name;
+        }
     }
 
     /// <summary>Names in a list with commas: the last one is completed.</summary>

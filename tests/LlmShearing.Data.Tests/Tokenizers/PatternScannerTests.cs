@@ -47,6 +47,12 @@ public class PatternScannerTests
     [InlineData(@"(?:ab|a)b", "abb", "abb")]
     [InlineData(@"(?>ab|a)b", "ab", "ab")]
     [InlineData(@"\p{L}{2}+", "abcde", "abcd|e")]
+    [InlineData(@"a{,2}b", "aaab", "a|aab")]
+    [InlineData(@"\w+", "a\u0301_Ⅷ1ⓐ²\u200Db", "a\u0301_Ⅷ1ⓐ|²\u200D|b")]
+    [InlineData(@"\s+", "a\u0085\u00A0\u2028\u3000\v\u200B\uFEFF\u180E", "a|\u0085\u00A0\u2028\u3000\v|\u200B\uFEFF\u180E")]
+    [InlineData(@"\d+", "1٣²Ⅷ", "1٣|²Ⅷ")]
+    [InlineData(@"x$", "x\nxx\n", "x|\nx|x|\n")]
+    [InlineData(@"(?i:k|s)+", "kKsS\u212A\u017F", "kKsS\u212A\u017F")]
     [InlineData(@"[𐐀-𐐧]+", "x𐐀𐐁𐐨", "x|𐐀𐐁|𐐨")]
     [InlineData(@"\P{L}+|[^\S\n]", "ab12", "ab|12")]
     public void Split_Expression_GivesThePieces(string pattern, string text, string pieces) =>

@@ -67,10 +67,20 @@ public sealed class TokenizerFolderTests : IDisposable
     public void Load_SpecialTokensMap_FillsWhatTheConfigLeavesOpen()
     {
         Copy("tokenizer-legacy.json", "tokenizer.json");
-        Write("tokenizer_config.json", """{"eos_token":"</s>"}""");
+        Write("tokenizer_config.json", """{"eos_token":"</s>","added_tokens_decoder":{"2":{"content":"</s>"}}}""");
         Write("special_tokens_map.json", """{"eos_token":"<unk>","pad_token":{"content":"<unk>"}}""");
         ITokenizer tokenizer = TokenizerLoader.Load(_folder);
         Assert.Equal((2, 0), (tokenizer.EosTokenId, tokenizer.PadTokenId));
+    }
+
+    [Fact]
+    public void Load_ConfigWithoutListOfTokens_GivesWayToTheMap()
+    {
+        Copy("tokenizer-legacy.json", "tokenizer.json");
+        Write("tokenizer_config.json", """{"eos_token":"</s>","bos_token":"<s>"}""");
+        Write("special_tokens_map.json", """{"eos_token":"<unk>"}""");
+        ITokenizer tokenizer = TokenizerLoader.Load(_folder);
+        Assert.Equal((0, 1), (tokenizer.EosTokenId, tokenizer.BosTokenId));
     }
 
     [Fact]

@@ -2,10 +2,16 @@ using System.Text.Json;
 
 namespace LlmShearing.Tokenizers;
 
-/// <summary>What tokenizer_config.json and special_tokens_map.json of a folder say about special tokens; the former goes first.</summary>
+/// <summary>
+/// What tokenizer_config.json and special_tokens_map.json of a folder say about special tokens. As in the reference the former goes
+/// first when it lists the added tokens, else the latter; where one is silent the other is asked.
+/// </summary>
 internal sealed record TokenizerConfig
 {
     public string? TokenizerClass { get; private init; }
+
+    /// <summary>Has <c>added_tokens_decoder</c>.</summary>
+    private bool ListsTokens { get; init; }
 
     public bool? AddBos { get; private init; }
 
@@ -27,12 +33,13 @@ internal sealed record TokenizerConfig
     {
         TokenizerConfig config = ReadFile(Path.Combine(folder, "tokenizer_config.json"));
         TokenizerConfig map = ReadFile(Path.Combine(folder, "special_tokens_map.json"));
+        (TokenizerConfig first, TokenizerConfig second) = config.ListsTokens ? (config, map) : (map, config);
         return config with
         {
-            Bos = config.Bos ?? map.Bos,
-            Eos = config.Eos ?? map.Eos,
-            Unknown = config.Unknown ?? map.Unknown,
-            Pad = config.Pad ?? map.Pad,
+            Bos = first.Bos ?? second.Bos,
+            Eos = first.Eos ?? second.Eos,
+            Unknown = first.Unknown ?? second.Unknown,
+            Pad = first.Pad ?? second.Pad,
         };
     }
 
@@ -45,6 +52,7 @@ internal sealed record TokenizerConfig
         return new TokenizerConfig
         {
             TokenizerClass = root.Optional("tokenizer_class")?.AsString(),
+            ListsTokens = root.Optional("added_tokens_decoder") is not null,
             AddBos = root.Optional("add_bos_token")?.AsBool(),
             AddEos = root.Optional("add_eos_token")?.AsBool(),
             Bos = Token(root, "bos_token"),

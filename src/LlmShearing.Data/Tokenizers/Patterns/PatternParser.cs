@@ -125,7 +125,7 @@ internal sealed class PatternParser
             case '{':
                 int close = _pattern.IndexOf('}', _at);
                 string[] counts = close < 0 ? [] : _pattern[(_at + 1)..close].Split(',');
-                if (counts.Length is 0 or > 2 || !Count(counts[0], out min) || (counts.Length == 2 && counts[1].Length > 0 && !Count(counts[1], out max)))
+                if (counts.Length is 0 or > 2 || !(Count(counts[0], out min) || counts is ["", not ""]) || (counts.Length == 2 && counts[1].Length > 0 && !Count(counts[1], out max)))
                     throw new PatternException($"'{{' at {_at}");
                 max = counts.Length == 1 ? min : max;
                 if (max < min || max == 0)
@@ -361,7 +361,8 @@ internal sealed class PatternParser
 
     private static bool IsSpace(int c) => c <= char.MaxValue && char.IsWhiteSpace((char)c);
 
-    private static bool IsWord(int c) => Rune.IsValid(c) && CharClass.IsWord(new Rune(c));
+    // The joiners are word characters of other engines, not of this one.
+    private static bool IsWord(int c) => Rune.IsValid(c) && c is not (0x200C or 0x200D) && CharClass.IsWord(new Rune(c));
 
     private static CodePointSet Make(Func<int, bool> contains) => new(contains);
 

@@ -29,42 +29,40 @@ internal sealed record FolderTokens
     {
         using JsonDocument? config = Open(folder, "tokenizer_config.json", out JsonField? settings);
         using JsonDocument? map = Open(folder, "special_tokens_map.json", out JsonField? named);
-        using JsonDocument? list = Open(folder, "added_tokens.json", out JsonField? plain);
+        using JsonDocument? numbers = Open(folder, "added_tokens.json", out JsonField? plain);
         if (settings is null && named is null && plain is null)
             return null;
 
         var reader = new Reader(model);
-        if (settings?.Optional("added_tokens_decoder") is { } decoder)
-            reader.AddDecoder(decoder);
-        // The plain list gives way to the full one, as in the reference; what only it knows is taken all the same.
-        if (plain is { } more)
-            foreach ((string content, JsonField id) in more.Members())
-                if (content.Length > 0 && !reader.Added.ContainsKey(content))
-                    reader.Add(new AddedToken { Id = id.AsCount(LargestId), Content = content, Normalized = true }, id);
+        JsonField? decoder = settings?.Optional("added_tokens_decoder");
+        if (decoder is { } full)
+            reader.AddDecoder(full);
+        if (plain is { } ids)
+            foreach ((string content, JsonField id) in ids.Members())
+                reader.AddPlain(content, id, fillIn: decoder is not null);
 
+        // The reference's order: with a full list of added tokens tokenizer_config.json counts, without one special_tokens_map.json
+        // goes before it. Where the first is silent the other is asked all the same.
+        (JsonField? first, JsonField? second) = decoder is null ? (named, settings) : (settings, named);
         var roles = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (string role in Roles)
-            if (Either(role) is { } token)
-                roles[role] = reader.AddNamed(token);
+            if ((first?.Optional(role) ?? second?.Optional(role)) is { } token)
+                roles[role] = reader.AddNamed(token, keepFlags: decoder is not null);
         foreach (string members in (string[])["additional_special_tokens", "extra_special_tokens"])
-            if (Either(members) is { } tokens)
-                foreach (JsonField token in tokens.IsObject ? tokens.Members().Select(m => m.Value) : tokens.Items())
-                    reader.AddNamed(token);
+            foreach (JsonField? list in (JsonField?[])[settings?.Optional(members), named?.Optional(members)])
+                if (list is { } tokens)
+                    foreach (JsonField token in tokens.IsObject ? tokens.Members().Select(m => m.Value) : tokens.Items())
+                        reader.AddNamed(token, keepFlags: token.IsString || decoder is not null);
 
         int? bos = Role("bos_token", model.BosId), eos = Role("eos_token", model.EosId), unknown = Role("unk_token", model.UnknownId), pad = Role("pad_token", model.PadId);
-        bool legacy = settings?.Flag("legacy", true) ?? true;
-        if (!legacy && model.RemoveExtraWhitespaces)
-            throw settings!.Value.Error($"has legacy false, which is not supported for {model.Source}: its model removes extra whitespace.");
         return new FolderTokens
         {
             Added = reader.Added,
             Named = reader.Named,
             Special = new SpecialTokens(bos, eos, unknown, pad),
-            Legacy = legacy,
+            Legacy = settings?.Flag("legacy", true) ?? true,
             AddPrefixSpace = settings?.Flag("add_prefix_space", true) ?? true,
         };
-
-        JsonField? Either(string name) => settings?.Optional(name) ?? named?.Optional(name);
 
         int? Role(string role, int id) => roles.TryGetValue(role, out int known) ? known : reader.AddPiece(id);
     }
@@ -84,6 +82,7 @@ internal sealed record FolderTokens
     private sealed class Reader(SentencePieceModel model)
     {
         private readonly Dictionary<int, string> _byId = [];
+        private readonly Dictionary<string, int> _pieces = Number(model.Pieces);
 
         public Dictionary<string, AddedToken> Added { get; } = new(StringComparer.Ordinal);
 
@@ -101,6 +100,14 @@ internal sealed record FolderTokens
             }
         }
 
+        /// <summary>A token of added_tokens.json; to fill in means to give way to what is known.</summary>
+        public void AddPlain(string content, JsonField number, bool fillIn)
+        {
+            int id = number.AsCount(LargestId);
+            if (content.Length > 0 && !(fillIn && (Added.ContainsKey(content) || _byId.ContainsKey(id))))
+                Add(new AddedToken { Id = id, Content = content, Normalized = true }, number);
+        }
+
         public void Add(AddedToken token, JsonField place)
         {
             if (_byId.TryGetValue(token.Id, out string? other) && other != token.Content)
@@ -111,19 +118,22 @@ internal sealed record FolderTokens
             Added[token.Content] = token;
         }
 
-        /// <summary>A token named for a role; one that no file has an id for gets the next.</summary>
-        public int AddNamed(JsonField field)
+        /// <summary>A token named for a role; one that no file has an id for gets the next, which is the number of tokens so far.</summary>
+        public int AddNamed(JsonField field, bool keepFlags)
         {
             string content = field.IsString ? field.AsString() : field.Text("content");
             if (content.Length == 0)
                 throw field.Error("is empty, expected a token.");
             Named.Add(content);
             if (Added.TryGetValue(content, out AddedToken? known))
+            {
+                // A token named with flags of its own has them, also where a list without flags knew its id.
+                if (!keepFlags)
+                    Added[content] = Token(field, known.Id, content, special: true);
                 return known.Id;
-            int id = model.Pieces.FindIndex(piece => piece.Text == content);
-            if (id < 0)
-                id = Math.Max(model.Pieces.Count, _byId.Keys.DefaultIfEmpty(-1).Max() + 1);
-            Add(field.IsString ? new AddedToken { Id = id, Content = content, Special = true } : Token(field, id, content, special: true), field);
+            }
+            int id = _pieces.TryGetValue(content, out int piece) ? piece : _pieces.Count + Added.Keys.Count(text => !_pieces.ContainsKey(text));
+            Add(Token(field, id, content, special: true), field);
             return id;
         }
 
@@ -139,15 +149,25 @@ internal sealed record FolderTokens
             return id;
         }
 
-        private static AddedToken Token(JsonField field, int id, string content, bool special) => new()
+        private static Dictionary<string, int> Number(List<Piece> pieces)
         {
-            Id = id,
-            Content = content,
-            SingleWord = field.Flag("single_word", false),
-            LeftStrip = field.Flag("lstrip", false),
-            RightStrip = field.Flag("rstrip", false),
-            Normalized = field.Flag("normalized", false),
-            Special = special || field.Flag("special", false),
-        };
+            var ids = new Dictionary<string, int>(StringComparer.Ordinal);
+            for (int id = 0; id < pieces.Count; id++)
+                ids.TryAdd(pieces[id].Text, id);
+            return ids;
+        }
+
+        private static AddedToken Token(JsonField field, int id, string content, bool special) => field.IsString
+            ? new AddedToken { Id = id, Content = content, Special = special }
+            : new AddedToken
+            {
+                Id = id,
+                Content = content,
+                SingleWord = field.Flag("single_word", false),
+                LeftStrip = field.Flag("lstrip", false),
+                RightStrip = field.Flag("rstrip", false),
+                Normalized = field.Flag("normalized", false),
+                Special = special || field.Flag("special", false),
+            };
     }
 }

@@ -21,6 +21,8 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     private readonly FolderTokens? _folder;
     private readonly SlowTokenSplitter? _splitter;
     private readonly Dictionary<int, AddedToken> _added = [];
+    private readonly string? _wordInFront;
+    private readonly int _idsInFront;
 
     public SentencePieceTokenizer(SentencePieceModel model, bool addBos, bool addEos, FolderTokens? folder = null)
     {
@@ -42,6 +44,14 @@ internal sealed class SentencePieceTokenizer : ITokenizer
         }
         _normalizer = new SentencePieceNormalizer(model, _userDefined);
         _encoder = new SentencePieceEncoder(model, _ids);
+        if (folder is { Legacy: false } && model.RemoveExtraWhitespaces)
+        {
+            _wordInFront = UnknownTokenId is { } unknown ? IdToToken(unknown) : null;
+            BpeWorkspace work = Rent();
+            EncodeText(_wordInFront ??= "<unk>", work);
+            _idsInFront = work.Output.Length;
+            Return(work);
+        }
         _template = TokenTemplate.Around(addBos ? BosTokenId : null, addEos ? EosTokenId : null);
     }
 
@@ -86,7 +96,6 @@ internal sealed class SentencePieceTokenizer : ITokenizer
         var bytes = new ScratchBuffer<byte>();
         bool stripping = _model.AddDummyPrefix || _model.RemoveExtraWhitespaces || _folder is { Legacy: false, AddPrefixSpace: true };
         bool stripped = false;
-        int segment = 0;
         foreach (int id in ids)
         {
             if (_added.TryGetValue(id, out AddedToken? added))
@@ -95,8 +104,6 @@ internal sealed class SentencePieceTokenizer : ITokenizer
                     continue;
                 AppendBytes(bytes, text);
                 text.Append(added.Content);
-                segment = text.Length;
-                stripped = false;
                 continue;
             }
             if ((uint)id >= (uint)_model.Pieces.Count)
@@ -109,8 +116,7 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             }
             AppendBytes(bytes, text);
             // Only the first mark of the whole text goes, or all leading ones when whitespace is collapsed.
-            // With added tokens every stretch between them has a space of its own in front, or only the first one.
-            bool atStart = stripping && !stripped && text.Length == segment && (segment == 0 || _folder is { Legacy: true });
+            bool atStart = stripping && !stripped && text.Length == 0;
             stripped = AppendPiece(piece, atStart, skipSpecialTokens, text);
         }
         AppendBytes(bytes, text);
@@ -168,7 +174,10 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             raw = (_folder.AddPrefixSpace ? WordCutter.SpaceMark.ToString() : "") + raw.ToString().Replace(WordCutter.SpaceMark, ' ');
         if (_splitter?.Split(raw) is not { } parts)
         {
-            EncodeText(raw, work);
+            if (_wordInFront is null)
+                EncodeText(raw, work);
+            else
+                EncodeStretch(raw.ToString(), work);
             return;
         }
 
@@ -177,13 +186,29 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             if (parts[i].Token is { } token)
                 work.Output.Add(token.Id);
             else if (!(i == 0 && IsLoneMark(parts)))
-                EncodeText(parts[i].Text, work);
+                EncodeStretch(parts[i].Text, work);
         }
     }
 
     // The mark put before a text that begins with a special token goes again.
     private bool IsLoneMark(List<(string Text, AddedToken? Token)> parts) =>
-        _folder is { Legacy: false } && parts is [{ Text: [WordCutter.SpaceMark] }, { Token: { } next }, ..] && _folder.Named.Contains(next.Content);
+        _folder is { Legacy: false } && parts is [{ Text: [WordCutter.SpaceMark or ' '] }, { Token: { } next }, ..] && _folder.Named.Contains(next.Content);
+
+    private void EncodeStretch(string raw, BpeWorkspace work)
+    {
+        // The model would drop a space in front. The reference saves it by a word before the text, whose ids go again.
+        if (_wordInFront is null || !raw.StartsWith(WordCutter.SpaceMark) && !raw.StartsWith(' '))
+        {
+            EncodeText(raw, work);
+            return;
+        }
+        int start = work.Output.Length;
+        EncodeText(_wordInFront + raw, work);
+        ReadOnlySpan<int> all = work.Output.Span[start..];
+        int[] kept = (all.Length >= _idsInFront ? all[_idsInFront..] : all).ToArray();
+        work.Output.Truncate(start);
+        work.Output.Append(kept);
+    }
 
     private void EncodeText(ReadOnlySpan<char> raw, BpeWorkspace work)
     {
