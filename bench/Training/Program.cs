@@ -7,7 +7,7 @@
 //   peer                the whole step, optimizer included, against the same model in plain operators (bench/Peer) under torch.optim.AdamW
 //   step / float32      with bfloat16: a step against the same in float32
 // Usage: Training [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS] [float32|bfloat16]   times
-//        Training memory [MODEL_FOLDER] [BATCH] [LENGTH]             growth of resident memory: in a step, and above the base weights
+//        Training memory [MODEL_FOLDER] [BATCH] [LENGTH] [ROUNDS] [TYPE]   growth of resident memory, freed memory returned at once: in a step, and above the base weights
 using System.Diagnostics;
 using System.Text.Json;
 using LlmShearing;
@@ -20,7 +20,10 @@ bool memory = args is ["memory", ..];
 string[] rest = memory ? args[1..] : args;
 string folder = rest.Length > 0 ? rest[0] : Path.Combine(AppContext.BaseDirectory, "../../../../samples/models/demo-llama-2.5m");
 int batch = rest.Length > 1 ? int.Parse(rest[1]) : 4, length = rest.Length > 2 ? int.Parse(rest[2]) : 256, rounds = rest.Length > 3 ? int.Parse(rest[3]) : 5;
-TorchProcess.Prepare();
+if (memory)
+    TorchProcess.ReturnFreedMemory();   // else what an earlier step needed stays with the process and hides what a later one needs
+else
+    TorchProcess.Prepare();
 ScalarType type = ComputeType.Resolve(rest.Length > 4 ? rest[4] : "float32", CPU);
 using LlamaModel model = LlamaModel.Load(folder, type);
 var random = new Random(1);

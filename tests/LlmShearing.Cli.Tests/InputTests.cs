@@ -15,6 +15,8 @@ public sealed class InputTests : IDisposable
     [InlineData("[[1,\"a\"]]", "row 0, token 1 is text")]
     [InlineData("[[1,2]", "not valid JSON")]
     [InlineData("", "not valid JSON")]
+    [InlineData("{\"\\ud800\":1,\"b\":[\"\\udc00\"]}", "has no member \"rows\"")]
+    [InlineData("{\"\\udc00\":1,\"rows\":[[\"\\ud800\"]]}", "row 0, token 0 is text")]
     public void IdsFile_Broken_NamesThePlace(string content, string expected)
     {
         var error = Assert.Throws<UsageException>(() => IdsFile.Read(_scratch.Write("ids.json", content)));
@@ -24,6 +26,11 @@ public sealed class InputTests : IDisposable
     [Fact]
     public void IdsFile_RaggedRows_AreKept() =>
         Assert.Equal([[1, 2, 3], [], [4]], IdsFile.Read(_scratch.Write("ids.json", " [ [1,2,3], [], [4] ]\n")));
+
+    [Theory]
+    [InlineData("{\"\\ud800\":{\"rows\":\"\\udc00\"},\"rows\":[[1,2],[3]]}")]
+    [InlineData("{\"rows\":[[1,2],[3]],\"x\\ud83d\":null}")]
+    public void IdsFile_NamesWithHalfASurrogatePair_AreOtherMembers(string content) => Assert.Equal([[1, 2], [3]], IdsFile.Read(_scratch.Write("ids.json", content)));
 
     [Theory]
     [InlineData("5GB", 5_000_000_000)]

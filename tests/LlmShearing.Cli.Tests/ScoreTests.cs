@@ -91,7 +91,7 @@ public sealed class ScoreTests : IDisposable
         Assert.Contains("has no rows", Shear.BadInput("score", Shear.Demo, "--scorer", "taylor", "--ids", _scratch.Write("none.json", "[]")), StringComparison.Ordinal);
         Assert.Contains("Row 0 is empty", Shear.BadInput("score", Shear.Demo, "--scorer", "taylor", "--ids", _scratch.Write("empty.json", "[[]]")), StringComparison.Ordinal);
         Assert.Contains("needs at least 2", Shear.BadInput("score", Shear.Demo, "--scorer", "taylor", "--ids", _scratch.Write("short.json", "[[5]]")), StringComparison.Ordinal);
-        Assert.Contains("2048 is outside the vocabulary of 2048", Shear.BadInput("score", Shear.Demo, "--scorer", "taylor", "--ids", _scratch.Write("big.json", "[[1,2048]]")), StringComparison.Ordinal);
+        Assert.Contains("row 0, token 1: id 2048 is outside the model's vocabulary of 2048", Shear.BadInput("score", Shear.Demo, "--scorer", "taylor", "--ids", _scratch.Write("big.json", "[[1,2048]]")), StringComparison.Ordinal);
         Assert.Contains("a calibration window needs 128", Shear.BadInput("score", Shear.Demo, "--scorer", "taylor", "--file", _scratch.Write("t.txt", "too short")), StringComparison.Ordinal);
         Assert.Contains("Both --ids and --file", Shear.BadInput("score", Shear.Demo, "--scorer", "taylor", "--ids", _scratch.Ids(), "--file", _scratch["t.txt"]), StringComparison.Ordinal);
     }

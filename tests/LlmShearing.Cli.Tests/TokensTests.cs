@@ -48,7 +48,7 @@ public sealed class TokensTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"text\":\"x\"}\n{oops\n", "line 2: not valid JSON")]
+    [InlineData("{\"text\":\"x\"}\n{oops\n", "line 2, byte 1: not valid JSON")]
     [InlineData("{\"text\":5}\n", "line 1: \"text\" is not text")]
     [InlineData("[1]\n", "line 1: expected a JSON object")]
     public void BrokenRecords_NameTheLine(string content, string expected) =>
@@ -60,7 +60,7 @@ public sealed class TokensTests : IDisposable
         Assert.Contains("missing.txt' does not exist", Shear.BadInput("tokens", Shear.Demo, "--file", _scratch["missing.txt"]), StringComparison.Ordinal);
         Assert.Contains("is a folder", Shear.BadInput("tokens", Shear.Demo, "--file", Path.GetDirectoryName(_scratch["x"])!), StringComparison.Ordinal);
         File.WriteAllBytes(_scratch["latin.txt"], [0x61, 0xE9, 0x62]);
-        Assert.Contains("is not UTF-8 text", Shear.BadInput("tokens", Shear.Demo, "--file", _scratch["latin.txt"]), StringComparison.Ordinal);
+        Assert.Contains("is not valid UTF-8", Shear.BadInput("tokens", Shear.Demo, "--file", _scratch["latin.txt"]), StringComparison.Ordinal);
         Assert.Contains("neither tokenizer.json nor tokenizer.model", Shear.BadInput("tokens", Path.GetDirectoryName(_scratch["x"])!, "--text", "x"), StringComparison.Ordinal);
     }
 

@@ -15,6 +15,9 @@ internal enum FuzzShape
 
     /// <summary>Safetensors: length of the header, JSON, data.</summary>
     Safetensors,
+
+    /// <summary>A regular expression: every other copy is made anew, not from the valid one.</summary>
+    Expression,
 }
 
 /// <param name="Name">Name in reports and for a replay.</param>

@@ -40,6 +40,14 @@ public sealed class FuzzTests(ITestOutputHelper output)
         Assert.True(outcome.Failures.Count == 0, string.Join("\n", outcome.Failures));
     }
 
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void NoFileWhereOneIsExpected_OnlyOurErrors(string name)
+    {
+        FuzzOutcome outcome = FuzzRun.RunOdd(FuzzReaders.All.Single(r => r.Name == name));
+        Assert.True(outcome.Failures.Count == 0, string.Join("\n", outcome.Failures));
+    }
+
     private static string? Variable(string name) => Environment.GetEnvironmentVariable("LLMSHEARING_FUZZ_" + name) is { Length: > 0 } value ? value : null;
 
     private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);

@@ -1,4 +1,5 @@
 // Model folders, their files, plans, scores, adapters.
+using System.Text.Json.Nodes;
 using LlmShearing.Lora;
 using LlmShearing.Testing;
 
@@ -40,11 +41,24 @@ internal static class ModelReaders
                 "{\"metadata\":{\"total_size\":" + (new FileInfo(one).Length / 2) + "},\"weight_map\":{" +
                 string.Join(",", Model.Value.NamedWeights().Select(w => $"\"{w.Name}\":\"{Path.GetFileName(one)}\"")) + "}}");
         }, ReadModel);
+        yield return FuzzReaders.Text("generation-config", GenerationConfig.FileName, FuzzShape.Json,
+            """{ "bos_token_id": 1, "eos_token_id": [2, 3], "do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": 0.9, "repetition_penalty": 1.1, "max_length": 4096, "transformers_version": "4.40.0" }""", Generate);
         yield return new("plan", "plan.json", FuzzShape.Json,
             f => PruningPlan.Identity(Model.Value.Config.Shape).Save(Path.Combine(f, "plan.json")), f => PruningPlan.Load(Path.Combine(f, "plan.json")).Validate());
         yield return new("scores", "scores.json", FuzzShape.Json, Scores, f => ImportanceScoresJson.Load(Path.Combine(f, "scores.json")));
         yield return new("adapter-config", "adapter_config.json", FuzzShape.Json, Adapter, ReadAdapter);
         yield return new("adapter-weights", "adapter_model.safetensors", FuzzShape.Safetensors, Adapter, ReadAdapter);
+        foreach (string file in new[] { "adapter_config.json", "adapter_model.safetensors" })
+            foreach (bool resized in new[] { false, true })
+                yield return new($"adapter-{(resized ? "resized" : "embeddings")}-{(file[^1] == 'n' ? "config" : "weights")}", file, file[^1] == 'n' ? FuzzShape.Json : FuzzShape.Safetensors, f => AdapterWithEmbeddings(f, resized), MergeAdapter);
+    }
+
+    private static void Generate(string path)
+    {
+        SamplingOptions options = GenerationConfig.Load(Path.GetDirectoryName(path)!)?.ToSamplingOptions() ?? new SamplingOptions();
+        foreach (GenerationStep _ in LlamaGenerator.Generate(Model.Value, LlamaGenerator.LeftPad([[1, 4]]), options with { MaxNewTokens = 3 }))
+        {
+        }
     }
 
     public static void Folder(string folder) => TinyFolder.Write(Model.Value, folder);
@@ -70,6 +84,29 @@ internal static class ModelReaders
     {
         using LoraAttachment attached = new LoraAdapter(new LoraOptions { Rank = 2 }).Attach(Model.Value);
         attached.Save(folder, overwrite: true);
+    }
+
+    // Of a base whose vocabulary is as it was, or was made longer before training; the file of settings does not name the embeddings, as PEFT writes it then.
+    private static void AdapterWithEmbeddings(string folder, bool resized)
+    {
+        using LlamaModel trained = TinyLlama.Create(TinyLlama.Config(vocabulary: resized ? 53 : 50));
+        using (LoraAttachment attached = new LoraAdapter(new LoraOptions { Rank = 2, ModulesToSave = ["embed_tokens", "lm_head"] }).Attach(trained))
+            attached.Save(folder, overwrite: true);
+        string config = Path.Combine(folder, "adapter_config.json");
+        JsonObject settings = JsonNode.Parse(File.ReadAllText(config))!.AsObject();
+        settings["modules_to_save"] = null;
+        File.WriteAllText(config, settings.ToJsonString());
+        Folder(Path.Combine(folder, "base"));
+    }
+
+    private static void MergeAdapter(string folder)
+    {
+        // A folder of its own for the adapter: what is beside it is not the base's.
+        string adapter = Path.Combine(folder, "adapter");
+        Directory.CreateDirectory(adapter);
+        foreach (string file in new[] { "adapter_config.json", "adapter_model.safetensors" })
+            Copies.File(Path.Combine(folder, file), Path.Combine(adapter, file));
+        LoraMerge.Apply(Path.Combine(folder, "base"), adapter, Path.Combine(folder, "out"), new LoraMergeOptions { Overwrite = true });
     }
 
     private static void ReadAdapter(string folder)

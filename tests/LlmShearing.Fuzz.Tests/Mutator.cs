@@ -42,7 +42,14 @@ internal static class Mutator
 
     private static byte[] One(FuzzShape shape, byte[] bytes, Random random, List<string> steps)
     {
-        if (shape == FuzzShape.Bytes || random.Next(4) == 0)
+        if (shape == FuzzShape.Expression && random.Next(2) == 0)
+        {
+            string expression = ExpressionMutator.Make(random);
+            steps.Add($"expression {(expression.Length <= 200 ? expression : $"{expression[..200]}... of {expression.Length} characters")}");
+            return Encoding.UTF8.GetBytes(expression);
+        }
+
+        if (shape is FuzzShape.Bytes or FuzzShape.Expression || random.Next(4) == 0)
             return Bytes(bytes, random, steps);
         (int start, int end) = Part(shape, bytes, random);
         byte[]? part = Json(bytes.AsSpan(start, end - start), random, steps);

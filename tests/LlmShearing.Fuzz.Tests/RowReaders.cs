@@ -1,4 +1,5 @@
 // Token rows of every format.
+using System.Globalization;
 using LlmShearing.Data;
 
 namespace LlmShearing.Fuzz.Tests;
@@ -23,6 +24,19 @@ internal static class RowReaders
             foreach (string file in Mds)
                 yield return new($"mds-{type.Replace(':', '-')}-{Path.GetExtension(file)[1..]}", Path.Combine("rows", file), file == Mds[0] ? FuzzShape.Json : FuzzShape.Bytes,
                     f => WriteArrays(f, type), f => Read(Path.Combine(f, "rows"), null));
+        foreach ((string kind, Func<byte[], byte[]> pack) in Packing.Mds)
+        {
+            string zip = Path.Combine("rows", $"{Mds[1]}.{kind}");
+            yield return new($"mds-{kind}-json", Path.Combine("rows", Mds[0]), FuzzShape.Json, f => WriteArrays(f, "ndarray:uint16", kind, pack), f => Read(Path.Combine(f, "rows"), null));
+            // The index knows the size of the damaged shard, so that damage gets past the first check.
+            yield return new($"mds-{kind}-shard", zip, FuzzShape.Bytes, f => WriteArrays(f, "ndarray:uint16", kind, pack), f =>
+            {
+                if (Copies.IsFile(Path.Combine(f, zip)))
+                    File.WriteAllText(Path.Combine(f, "rows", Mds[0]), File.ReadAllText(Path.Combine(f, "valid.json")).Replace("\"ZIPPED\"", new FileInfo(Path.Combine(f, zip)).Length.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
+                Read(Path.Combine(f, "rows"), null);
+            });
+        }
+
         yield return new("npy", "a.npy", FuzzShape.Bytes, f => Export(f, TokenRowsFormat.Npy), f => Read(Path.Combine(f, "a.npy"), null));
         foreach (string file in new[] { "a.idx", "a.bin" })
             yield return new("megatron-" + file[2..], file, FuzzShape.Bytes, Megatron, f =>
@@ -32,6 +46,24 @@ internal static class RowReaders
             });
         yield return FuzzReaders.Binary("llmc", "a.bin", [.. FuzzReaders.Numbers(4, 20240520, 1, 8), .. new byte[1012], .. FuzzReaders.Numbers(2, 1, 2, 3, 4, 5, 6, 7, 8)], f => Read(f, 4));
         yield return FuzzReaders.Binary("headerless", "a.bin", FuzzReaders.Numbers(2, 1, 2, 3, 4, 5, 6, 7, 8), f => Read(f, 4));
+    }
+
+    /// <summary>Writes two domains of rows that a small model can be trained on, in the folder <c>rows</c>.</summary>
+    public static void Domains(string folder)
+    {
+        foreach (string domain in new[] { "a", "b" })
+        {
+            string shard = Path.Combine(folder, domain + ".tok");
+            using (var writer = new TokenShardWriter(shard, domain, 8, 50))
+            {
+                for (int row = 0; row < 8; row++)
+                    writer.Write([.. Enumerable.Range(row, 8)]);
+                writer.Complete();
+            }
+
+            using ITokenRows rows = TokenRows.Open(shard);
+            TokenRowsExport.Write(rows, Path.Combine(folder, "rows", domain), TokenRowsFormat.Shards);
+        }
     }
 
     private static void Read(string path, int? length)
@@ -66,7 +98,7 @@ internal static class RowReaders
     }
 
     // A data set of one column, without hashes, so that damage of its bytes reaches what reads the arrays.
-    private static void WriteArrays(string folder, string encoding)
+    private static void WriteArrays(string folder, string encoding, string? compression = null, Func<byte[], byte[]>? pack = null)
     {
         byte[] sample = encoding switch
         {
@@ -75,15 +107,20 @@ internal static class RowReaders
             _ => [16, 4, 4, .. FuzzReaders.Numbers(2, 1, 2, 3, 4)],
         };
         string size = encoding == "ndarray:int32:4" ? "16" : "null";
-        string columns = $"\"column_encodings\": [\"{encoding}\"], \"column_names\": [\"tokens\"], \"column_sizes\": [{size}], \"compression\": null, \"format\": \"mds\", \"hashes\": [], \"size_limit\": 1000, \"version\": 2";
-        byte[] config = FuzzReaders.Ascii("{" + columns + "}");
+        string columns = $"\"column_encodings\": [\"{encoding}\"], \"column_names\": [\"tokens\"], \"column_sizes\": [{size}], \"compression\": COMPRESSION, \"format\": \"mds\", \"hashes\": [], \"size_limit\": 1000, \"version\": 2";
+        byte[] config = FuzzReaders.Ascii("{" + columns.Replace("COMPRESSION", "null", StringComparison.Ordinal) + "}");
         byte[] one = size == "null" ? [.. FuzzReaders.Numbers(4, sample.Length), .. sample] : sample;
         int start = 4 + 12 + config.Length;
         byte[] shard = [.. FuzzReaders.Numbers(4, 2, start, start + one.Length, start + (2 * one.Length)), .. config, .. one, .. one];
         Directory.CreateDirectory(Path.Combine(folder, "rows"));
-        File.WriteAllBytes(Path.Combine(folder, "rows", Mds[1]), shard);
-        File.WriteAllText(Path.Combine(folder, "rows", Mds[0]),
-            "{\"shards\": [{" + columns + $", \"raw_data\": {{\"basename\": \"{Mds[1]}\", \"bytes\": {shard.Length}, \"hashes\": {{}}}}, \"samples\": 2, \"zip_data\": null}}], \"version\": 2}}");
+        string onDisk = pack is null ? Mds[1] : $"{Mds[1]}.{compression}";
+        byte[] written = pack is null ? shard : pack(shard);
+        File.WriteAllBytes(Path.Combine(folder, "rows", onDisk), written);
+        string zip = pack is null ? "null" : $"{{\"basename\": \"{onDisk}\", \"bytes\": \"ZIPPED\", \"hashes\": {{}}}}";
+        string index = "{\"shards\": [{" + columns.Replace("COMPRESSION", compression is null ? "null" : $"\"{compression}\"", StringComparison.Ordinal)
+            + $", \"raw_data\": {{\"basename\": \"{Mds[1]}\", \"bytes\": {shard.Length}, \"hashes\": {{}}}}, \"samples\": 2, \"zip_data\": {zip}}}], \"version\": 2}}";
+        File.WriteAllText(Path.Combine(folder, "valid.json"), index);
+        File.WriteAllText(Path.Combine(folder, "rows", Mds[0]), index.Replace("\"ZIPPED\"", written.Length.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
     }
 
     private static void Megatron(string folder)

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmShearing.Data;
-using static TorchSharp.torch;
+using LlmShearing.Testing;
 
 namespace LlmShearing.Fuzz.Tests;
 
@@ -13,7 +13,11 @@ internal static class StateReaders
     public static IEnumerable<FuzzReader> All()
     {
         foreach (string file in new[] { CheckpointStore.State, CheckpointStore.Checksums, CheckpointStore.Weights })
-            yield return new("checkpoint-" + Path.GetFileNameWithoutExtension(file), Path.Combine("checkpoints", "step-00000003", file), file == CheckpointStore.Weights ? FuzzShape.Safetensors : FuzzShape.Json, Checkpoint, ReadCheckpoint);
+            yield return new("checkpoint-" + Path.GetFileNameWithoutExtension(file), Path.Combine("checkpoints", "step-00000003", file), file == CheckpointStore.Weights ? FuzzShape.Safetensors : FuzzShape.Json, Checkpoint, f =>
+            {
+                RunReaders.MendChecksums(Path.Combine(f, "checkpoints", "step-00000003"), file);
+                ReadCheckpoint(f);
+            });
         yield return new("journal", DomainJournal.FileName, FuzzShape.JsonLines, Journal, f => DomainJournal.Recover(Path.Combine(f, DomainJournal.FileName))) { Repair = Sums };
         yield return FuzzReaders.Text("run-description", "run.json", FuzzShape.Json, """{ "library": "1", "options": { "Steps": 3 } }""", f => RunFolder.ReadDescription(Path.GetDirectoryName(f)!));
         yield return new("run-log", "log.jsonl", FuzzShape.JsonLines,
@@ -23,8 +27,9 @@ internal static class StateReaders
 
     private static void Checkpoint(string folder)
     {
-        using Tensor tensor = ones(2, 3);
-        NamedTensor[] tensors = [new("w", tensor)];
+        using LlamaModel model = TinyLlama.Create();
+        using var full = new FullModel(model);
+        IReadOnlyList<NamedTensor> tensors = TrainableWeights.Of(full.Groups(new OptimizerOptions()));
         var losses = new EvaluationLosses(2, 1.5, new Dictionary<string, double> { ["web"] = 1.5 }, 100);
         new CheckpointStore(folder, OutputFiles.Default).Write(new CheckpointContent(
             new TrainingState
@@ -35,22 +40,11 @@ internal static class StateReaders
             }, tensors, tensors));
     }
 
-    // The store tells the training loop of damage by FormatException; the loop takes the checkpoint before then.
     private static void ReadCheckpoint(string folder)
     {
-        foreach (TrainingCheckpoint checkpoint in TrainingCheckpoint.List(folder))
-        {
-            using Tensor tensor = zeros(2, 3);
-            TensorFile.Read(Path.Combine(checkpoint.Folder, CheckpointStore.Weights), [new NamedTensor("w", tensor)]);
-        }
-
-        try
-        {
-            new CheckpointStore(folder, OutputFiles.Default).ReadVerified(3);
-        }
-        catch (FormatException)
-        {
-        }
+        using LlamaModel model = TinyLlama.Create();
+        using var full = new FullModel(model);
+        TrainingCheckpoint.Last(folder).LoadWeights(full);
     }
 
     private static void Journal(string folder)
@@ -68,17 +62,9 @@ internal static class StateReaders
             ReadOnlySpan<byte> line = bytes.AsSpan(start..end);
             ReadOnlySpan<byte> text = line.Length > 9 && line[^9] == ' ' ? line[..^9] : line;
             mended.Write(text);
-            mended.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $" {Sum(text):x8}\n")));
+            mended.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $" {FuzzReaders.Crc32C(text):x8}\n")));
         }
 
         return mended.ToArray();
-    }
-
-    private static uint Sum(ReadOnlySpan<byte> text)
-    {
-        uint sum = uint.MaxValue;
-        foreach (byte b in text)
-            sum = System.Numerics.BitOperations.Crc32C(sum, b);
-        return ~sum;
     }
 }

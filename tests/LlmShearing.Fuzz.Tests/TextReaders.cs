@@ -1,5 +1,4 @@
 // Corpora, instruction files, reference losses, split manifests.
-using System.IO.Compression;
 using LlmShearing.Data;
 using LlmShearing.Tokenizers;
 
@@ -25,9 +24,8 @@ internal static class TextReaders
 
         yield return Corpus("jsonl", FuzzShape.JsonLines, FuzzReaders.Ascii(Lines));
         yield return Corpus("txt", FuzzShape.Bytes, FuzzReaders.Ascii("abc ab\ncab \n"));
-        yield return Corpus("jsonl.gz", FuzzShape.Bytes, GZip(FuzzReaders.Ascii(Lines)));
-        if (Zstd.IsAvailable)
-            yield return Corpus("jsonl.zst", FuzzShape.Bytes, RawZstd(FuzzReaders.Ascii(Lines)));
+        foreach ((string kind, Func<byte[], byte[]> pack) in Packing.Text)
+            yield return Corpus("jsonl." + kind, FuzzShape.Bytes, pack(FuzzReaders.Ascii(Lines)));
         yield return FuzzReaders.Text("reference-losses", "losses.json", FuzzShape.Json, "{\"web\":2.31,\"code\":0.94}", f => ReferenceLosses.Load(f));
         yield return FuzzReaders.Text("split-manifest", "split.json", FuzzShape.Json, """
             { "format": "shear-split", "version": 1, "unit": "Rows", "seed": 1, "domains": [{ "name": "d", "rows": 10, "sets": [
@@ -59,16 +57,4 @@ internal static class TextReaders
             tokenizer.Tokenize(CorpusDomain.Discover(Path.Combine(f, "in")), target);
         });
     }
-
-    private static byte[] GZip(byte[] content)
-    {
-        using var memory = new MemoryStream();
-        using (var zip = new GZipStream(memory, CompressionLevel.Optimal))
-            zip.Write(content);
-        return memory.ToArray();
-    }
-
-    // One frame with its size, one block that is not compressed.
-    private static byte[] RawZstd(byte[] content) =>
-        [0x28, 0xb5, 0x2f, 0xfd, 0x20, (byte)content.Length, .. FuzzReaders.Numbers(3, (content.Length << 3) | 1), .. content];
 }

@@ -17,8 +17,11 @@ internal static class ToolReaders
         yield return new("settings", "settings.json", FuzzShape.Json, f =>
         {
             ModelReaders.Folder(Path.Combine(f, "model"));
-            File.WriteAllText(Path.Combine(f, "settings.json"), """{ "json": true, "quiet": true }""");
-        }, f => Run("inspect", Path.Combine(f, "model"), "--config", Path.Combine(f, "settings.json")));
+            RowReaders.Domains(f);
+            File.WriteAllText(Path.Combine(f, "settings.json"), """
+                { "steps": 3, "batch-size": 2, "micro-batch": 1, "lr": 1e-3, "proportions": "a=0.5,b=0.5", "seed": 4, "compute": "float32", "schedule": "cosine", "checkpoint-every": 2, "json": true, "quiet": true }
+                """);
+        }, f => Tool.Run("train", Path.Combine(f, "model"), "--data", Path.Combine(f, "rows"), "--out", Path.Combine(f, "out"), "--dry-run", "--config", Path.Combine(f, "settings.json"))) { MaxBytes = 256L << 20 };
         yield return new("stage-result", "learn.json", FuzzShape.Json,
             f => new StageFolder(f).Stage("learn", () => JsonDocument.Parse("""{ "stop": "steps", "loss": 2.5, "n": [1, 2] }""").RootElement.Clone()),
             f =>
@@ -28,16 +31,9 @@ internal static class ToolReaders
             });
         yield return new("stage-request", "request.json", FuzzShape.Json, f => StageFolder.Open(f, new JsonObject { ["model"] = "m" }), f => StageFolder.Open(f, new JsonObject { ["model"] = "m" }));
         yield return FuzzReaders.Text("ids", "ids.json", FuzzShape.Json, "{\"rows\":[[1,2,3],[4,5]]}", f => IdsFile.Read(f));
-        yield return FuzzReaders.Text("text-lines", "text.jsonl", FuzzShape.JsonLines, "{\"text\":\"a\"}\n{\"text\":\"b\\n\"}\n", f => TextFile.Read(f, null));
-    }
-
-    private static void Run(params string[] args)
-    {
-        using var output = new StringWriter();
-        using var error = new StringWriter();
-        int code = ShearCommandLine.RunAsync(args, new Surroundings { Out = output, Error = error, Time = TimeProvider.System }, CancellationToken.None).GetAwaiter().GetResult();
-        string said = error.ToString();
-        if (code is not (0 or 1 or 2) || said.Contains("   at ", StringComparison.Ordinal) || said.Contains("Exception", StringComparison.Ordinal))
-            throw new InvalidOperationException($"exit code {code}: {said}");
+        const string Lines = "{\"text\":\"a\"}\n{\"text\":\"b\\n\",\"n\":NaN}\n";
+        yield return FuzzReaders.Text("text-lines", "text.jsonl", FuzzShape.JsonLines, Lines, f => TextFile.Read(f, null));
+        foreach ((string extension, Func<byte[], byte[]> pack) in Packing.Text)
+            yield return FuzzReaders.Binary("text-lines-" + extension, $"text.jsonl.{extension}", pack(FuzzReaders.Ascii(Lines)), f => TextFile.Read(f, null));
     }
 }

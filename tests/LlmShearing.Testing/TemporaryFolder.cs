@@ -3,7 +3,13 @@ namespace LlmShearing.Testing;
 /// <summary>A folder that goes away with the test.</summary>
 public sealed class TemporaryFolder : IDisposable
 {
-    public TemporaryFolder() => Path = Directory.CreateTempSubdirectory("shearing-").FullName;
+    private const string Memory = "/dev/shm";
+
+    /// <param name="inMemory">Where files wait for no disk, on systems that have such a place.</param>
+    public TemporaryFolder(bool inMemory = false) =>
+        Path = inMemory && Directory.Exists(Memory)
+            ? Directory.CreateDirectory(System.IO.Path.Combine(Memory, $"shearing-{Guid.NewGuid():N}")).FullName
+            : Directory.CreateTempSubdirectory("shearing-").FullName;
 
     public string Path { get; }
 

@@ -45,11 +45,11 @@ internal sealed class DemoCommand : ShearCommand
         LlamaShape shape = ModelFolder.Config(run.Get(_model)).Shape;
         string[] place = ["--device", ComputeDevice.NameOf(_compute.Read(run).Device)];
         ReferenceText text = ReferenceText.Find(run.Get(_textFolder));
-        Directory.CreateDirectory(folder);
+        FileSteps.CreateFolder(folder);
         string calibration = Path.Combine(folder, "calibration.txt"), evaluation = Path.Combine(folder, "evaluation.txt"), training = Path.Combine(folder, "training.txt");
-        File.WriteAllText(calibration, text.Calibration);
-        File.WriteAllText(evaluation, text.Evaluation[..Math.Min(EvaluationCharacters, text.Evaluation.Length)]);
-        File.WriteAllText(training, text.Training);
+        OutputFile.Write(calibration, w => w.Write(text.Calibration));
+        OutputFile.Write(evaluation, w => w.Write(text.Evaluation[..Math.Min(EvaluationCharacters, text.Evaluation.Length)]));
+        OutputFile.Write(training, w => w.Write(text.Training));
         if (run.Get(_learned))
         {
             LearnedDemo result = LearnedDemo.Execute(run, run.Get(_model), folder, training, evaluation, run.Get(_steps)!.Value, place);
@@ -86,7 +86,7 @@ internal sealed class DemoCommand : ShearCommand
     {
         string pruned = Path.Combine(folder, Recovered), adapter = Path.Combine(folder, "adapter"), merged = Path.Combine(folder, "recovered"), work = Path.Combine(folder, "recovery.run");
         if (Directory.Exists(work))
-            Directory.Delete(work, recursive: true);   // the demo starts anew; a user's run would go on
+            FileSteps.DeleteFolder(work);   // the demo starts anew; a user's run would go on
         JsonElement tune = NestedShear.Run(
             run, ["tune", pruned, .. place, "--compute", "float32", "--file", training, "--length", "128", "--steps", run.Get(_steps)!.Value.ToString(CultureInfo.InvariantCulture), "--batch-size", "16", "--micro-batch", "16",
             "--lr", "5e-3", "--dropout", "0", "--run", work, "--out", adapter, "--force"]);

@@ -54,7 +54,10 @@ internal sealed class EvalCommand : ShearCommand
     {
         IReadOnlyList<int[]>? ids = _data.Rows(run);
         PerplexityProtocol protocol = _evaluation.Read(run, ids is not null);
-        ids ??= EvaluationOptions.Encode(_data.Texts(run).SelectMany(f => f.Records), protocol, TokenizerLoader.Load(folder));
+        int vocabulary = ModelFolder.Config(folder).Shape.VocabSize;
+        if (ids is not null)
+            VocabularyCheck.Rows(run.Get(_data.Ids)!, "row", ids, vocabulary);
+        ids ??= Encode(_data.Texts(run), protocol, TokenizerLoader.Load(folder), vocabulary);
         long start = run.Surroundings.Time.GetTimestamp();
         using OpenModel model = ModelFolder.Open(run, _model);
         using LlamaGates? gates = plan is null ? null : LlamaGates.FromPlan(plan, model.Source.Device);
@@ -63,6 +66,13 @@ internal sealed class EvalCommand : ShearCommand
         if (result.SkippedSequences > 0)
             run.Note($"{result.SkippedSequences} sequences are too short to score and were left out");
         run.Result(() => EvalReport.Json(result, seconds, run.Get(_perSequence)), console => EvalReport.Print(console, result, run.Get(_perSequence)));
+    }
+
+    private static IReadOnlyList<int[]> Encode(IReadOnlyList<TextFile> files, PerplexityProtocol protocol, ITokenizer tokenizer, int vocabulary)
+    {
+        foreach (TextFile file in files)
+            VocabularyCheck.Texts(file.Path, file.Records, tokenizer, vocabulary);
+        return EvaluationOptions.Encode(files.SelectMany(f => f.Records), protocol, tokenizer);
     }
 
     private void ByDomain(Invocation run, string data, PruningPlan? plan)

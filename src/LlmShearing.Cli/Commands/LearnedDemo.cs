@@ -127,14 +127,14 @@ internal sealed record LearnedDemo(LlamaShape Source, LlamaShape Target, double 
     private static string WriteJson(string folder, string name, JsonObject json)
     {
         string path = Path.Combine(folder, name);
-        File.WriteAllText(path, json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+        OutputFile.Write(path, w => w.Write(json.ToJsonString(new JsonSerializerOptions { WriteIndented = true })));
         return path;
     }
 
     private static void Clear(string folder)
     {
         if (Directory.Exists(folder))
-            Directory.Delete(folder, recursive: true);
+            FileSteps.DeleteFolder(folder);
     }
 }
 

@@ -1,6 +1,5 @@
 // From options to a plan: by hand, by a list, or by scores. Shared by `plan` and `prune`.
 using System.CommandLine;
-using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Cli;
 
@@ -85,7 +84,7 @@ internal sealed class PlanRequest
     {
         ScoreRecorder scorer = ScoreRecorder.Of(Scorer.Create(run));
         _ = Model.Compute.Read(run);
-        IReadOnlyList<int[]> rows = Calibration.Rows(run, () => TokenizerLoader.Load(folder));
+        IReadOnlyList<int[]> rows = Calibration.Rows(run, folder);
         IEnumerable<TokenBatch> batches = TokenBatch.Batches(rows, run.Get(Calibration.BatchSize)!.Value);
         int seed = Calibration.SeedOf(run);
         var pruner = new LlamaPruner();

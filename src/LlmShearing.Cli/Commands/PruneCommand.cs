@@ -42,7 +42,7 @@ internal sealed class PruneCommand : ShearCommand
 
         using ModelOutput output = _surgery.Output(run);
 
-        EvaluationText? text = run.Get(_evaluate) is { } file ? EvaluationText.Read(file, run.Get(_protocol)) : null;
+        EvaluationText? text = Text(run);
         PruningResult result = PruningRun.Execute(run, _request.Model, text, () => _request.Make(run), output, _surgery.Read(run));
         if (run.Get(_planOut) is { } path)
             result.Plan.Plan.Save(path);
@@ -57,9 +57,12 @@ internal sealed class PruneCommand : ShearCommand
         RecoveryPipeline.EnsureFree(target, run.Get(_surgery.Force), work);
         string[] prune = run.Without([_surgery.Out, _surgery.Force, .. _recovery.All]);
         RecoveryResult result = RecoveryPipeline.Execute(
-            run, prune, _recovery.Command(run, _request.Calibration.Files(run), run.Get(_request.Model.Compute.Device)), work, target, run.Get(_surgery.Force), _request.Model, run.Get(_evaluate), run.Get(_protocol));
+            run, prune, _recovery.Command(run, _request.Calibration.Files(run), _request.Calibration.Field(run), run.Get(_request.Model.Compute.Device)), work, target, run.Get(_surgery.Force), _request.Model, () => Text(run));
         run.Result(result.Json, result.Print);
     }
+
+    private EvaluationText? Text(Invocation run) =>
+        run.Get(_evaluate) is { } file ? EvaluationText.Read(file, run.Get(_protocol), _request.Calibration.Field(run)) : null;
 
     private static JsonObject Json(PruningResult result)
     {

@@ -1,4 +1,5 @@
 // One model pruned to a folder, with its perplexity before and after. Shared by `prune` and `demo`.
+using LlmShearing.Data;
 using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Cli;
@@ -12,16 +13,31 @@ namespace LlmShearing.Cli;
 internal sealed record PruningResult(PlanResult Plan, string Folder, bool WasComplete, double Seconds, double? Before, double? After);
 
 /// <summary>Text or ids to measure perplexity on, and how.</summary>
-internal sealed record EvaluationText(IReadOnlyList<string>? Records, IReadOnlyList<int[]>? Ids, PerplexityProtocol Protocol)
+internal sealed record EvaluationText(string Path, IReadOnlyList<string>? Records, IReadOnlyList<int[]>? Ids, PerplexityProtocol Protocol)
 {
-    public static EvaluationText Read(string path, string? protocol)
+    /// <param name="path">Text, or ids in a .json file.</param>
+    /// <param name="protocol">Name of the protocol, or null.</param>
+    /// <param name="field">Member that holds the text of JSON Lines, or null.</param>
+    public static EvaluationText Read(string path, string? protocol, string? field)
     {
-        bool ids = Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
+        bool ids = System.IO.Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
         PerplexityProtocol rules = PerplexityProtocol.Preset(protocol ?? (ids ? "rows" : "documents"));
-        return ids ? new EvaluationText(null, IdsFile.Read(path), rules) : new EvaluationText(TextFile.Read(path, null).Records, null, rules);
+        return ids ? new EvaluationText(path, null, IdsFile.Read(path), rules) : new EvaluationText(path, TextFile.Read(path, CorpusFile.IsJsonLines(path) ? field : null).Records, null, rules);
     }
 
-    public IReadOnlyList<int[]> Rows(string modelFolder) => Ids ?? EvaluationOptions.Encode(Records!, Protocol, TokenizerLoader.Load(modelFolder));
+    public IReadOnlyList<int[]> Rows(string modelFolder)
+    {
+        int vocabulary = ModelFolder.Config(modelFolder).Shape.VocabSize;
+        if (Ids is not null)
+        {
+            VocabularyCheck.Rows(Path, "row", Ids, vocabulary);
+            return Ids;
+        }
+
+        ITokenizer tokenizer = TokenizerLoader.Load(modelFolder);
+        VocabularyCheck.Texts(Path, Records!, tokenizer, vocabulary);
+        return EvaluationOptions.Encode(Records!, Protocol, tokenizer);
+    }
 }
 
 internal static class PruningRun

@@ -51,9 +51,8 @@ internal static class RecoveryPipeline
     /// <param name="target">Folder to write.</param>
     /// <param name="force">Whether it may be replaced.</param>
     /// <param name="model">Where and in which type to measure.</param>
-    /// <param name="evaluate">Text to measure on, or null.</param>
-    /// <param name="protocol">Protocol, or null.</param>
-    public static RecoveryResult Execute(Invocation run, string[] prune, string[] train, string work, string target, bool force, ModelOptions model, string? evaluate, string? protocol)
+    /// <param name="evaluate">Reads the text to measure on; null when there is none.</param>
+    public static RecoveryResult Execute(Invocation run, string[] prune, string[] train, string work, string target, bool force, ModelOptions model, Func<EvaluationText?> evaluate)
     {
         StageFolder stages = StageFolder.Open(work, new JsonObject { ["prune"] = Array(prune), ["train"] = Array(train) });
         string pruned = stages["pruned"], trained = stages["trained"];
@@ -65,9 +64,8 @@ internal static class RecoveryPipeline
         string[] finish = train[0] == "tune" ? ["merge", pruned, "--adapter", trained] : ["convert", trained];
         NestedShear.Run(run, [.. finish, "--out", target, .. force ? ["--force"] : System.Array.Empty<string>()]);
         double? recovered = null;
-        if (evaluate is not null)
+        if (evaluate() is { } text)
         {
-            EvaluationText text = EvaluationText.Read(evaluate, protocol);
             using OpenModel open = ModelFolder.Open(run, target, model);
             recovered = PruningRun.Perplexity(run, open, text.Rows(target), text.Protocol);
         }

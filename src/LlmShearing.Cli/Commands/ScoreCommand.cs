@@ -1,7 +1,6 @@
 // shear score: how much each unit matters.
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Cli;
 
@@ -35,7 +34,7 @@ internal sealed class ScoreCommand : ShearCommand
         IImportanceScorer scorer = _scorer.Create(run);
         _ = _model.Compute.Read(run);
         PruningAxes axes = run.Get(_axes) is { } list ? ScoreReport.ParseAxes(list) : PruningAxes.Layers;
-        IReadOnlyList<int[]> rows = _calibration.Rows(run, () => TokenizerLoader.Load(run.Get(_model.Folder)));
+        IReadOnlyList<int[]> rows = _calibration.Rows(run, run.Get(_model.Folder));
         long start = run.Surroundings.Time.GetTimestamp();
         using OpenModel model = ModelFolder.Open(run, _model);
         var request = new ScoringRequest(model.Source, axes, TokenBatch.Batches(rows, run.Get(_calibration.BatchSize)!.Value), _calibration.SeedOf(run));

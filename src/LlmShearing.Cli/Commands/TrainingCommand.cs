@@ -89,7 +89,7 @@ internal abstract class TrainingCommand : ShearCommand
         using ITrainingSubject subject = Open(run, model, options);
         if (dry)
         {
-            TrainingEstimateReport estimate = DryRun.Measure(run, subject, input, options, micro, Compute.Device.type == TorchSharp.DeviceType.CPU);
+            TrainingEstimateReport estimate = DryRun.Measure(run, subject, input, options, micro, Compute.Device.type is not (TorchSharp.DeviceType.CUDA or TorchSharp.DeviceType.MPS));
             run.Result(estimate.Json, estimate.Print);
             return;
         }

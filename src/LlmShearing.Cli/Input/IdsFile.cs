@@ -50,7 +50,7 @@ internal static class IdsFile
     {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            bool rows = reader.ValueSpan.SequenceEqual("rows"u8);   // ValueTextEquals throws at half a surrogate pair
+            bool rows = SafeJson.Is(ref reader, "rows"u8);
             reader.Read();
             if (rows)
                 return;

@@ -19,6 +19,9 @@ internal static class InputFile
         return reader.ReadToEnd();
     });
 
+    /// <summary>Refuses what is no file, does not exist or is a pointer to a file elsewhere.</summary>
+    public static void EnsureReadable(string path) => Reading(path, () => Path.Exists(path) ? true : throw new FileNotFoundException());
+
     private static T Reading<T>(string path, Func<T> read)
     {
         if (Directory.Exists(path))

@@ -24,11 +24,21 @@ internal sealed class CalibrationOptions
     public Option[] All => [.. _data.All, Samples, Length, Draw, BosEvery, BatchSize, Seed];
 
     /// <summary>Calibration rows, or none when neither --file nor --ids is given (some criteria need none).</summary>
-    public IReadOnlyList<int[]> Rows(Invocation run, Func<ITokenizer> tokenizer) =>
-        !_data.IsGiven(run) ? [] : _data.Rows(run) ?? FromText(run, _data.Texts(run), tokenizer());
+    /// <exception cref="TokenDataException">An id that was drawn is outside the model's vocabulary.</exception>
+    public IReadOnlyList<int[]> Rows(Invocation run, string model)
+    {
+        if (!_data.IsGiven(run))
+            return [];
+        IReadOnlyList<int[]>? ids = _data.Rows(run);
+        IReadOnlyList<int[]> rows = ids ?? FromText(run, _data.Texts(run), TokenizerLoader.Load(model));
+        VocabularyCheck.Rows(ids is null ? string.Join(", ", Files(run)) : run.Get(_data.Ids)!, ids is null ? "window" : "row", rows, ModelFolder.Config(model).Shape.VocabSize);
+        return rows;
+    }
 
     /// <summary>The text files that were given.</summary>
     public string[] Files(Invocation run) => run.Get(_data.Files) ?? [];
+
+    public string? Field(Invocation run) => run.Get(_data.Field);
 
     public int SeedOf(Invocation run) => run.Get(Seed)!.Value;
 

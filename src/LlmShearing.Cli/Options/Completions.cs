@@ -49,11 +49,12 @@ internal static class Completions
         (string folder, string name) = (word[..end], word[end..]);
         try
         {
-            var entries = new DirectoryInfo(folder.Length == 0 ? "." : folder).EnumerateFileSystemInfos()
-                .Where(e => e.Name.StartsWith(name, StringComparison.Ordinal) && (name.Length > 0 || !e.Name.StartsWith('.')))
+            var entries = Directory.EnumerateFileSystemEntries(folder.Length == 0 ? "." : folder)
+                .Select(e => Path.GetFileName(e))
+                .Where(e => e.StartsWith(name, StringComparison.Ordinal) && (name.Length > 0 || !e.StartsWith('.')))
                 .Take(MaxEntries)
-                .OrderBy(e => e.Name, StringComparer.Ordinal);
-            return [.. entries.Select(e => new CompletionItem(folder + e.Name + ((e.Attributes & FileAttributes.Directory) != 0 ? "/" : "")))];
+                .Order(StringComparer.Ordinal);
+            return [.. entries.Select(e => new CompletionItem(folder + e + (Directory.Exists(Path.Combine(folder, e)) ? "/" : "")))];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or System.Security.SecurityException)
         {

@@ -7,7 +7,7 @@ namespace LlmShearing.Cli;
 
 internal sealed class InstructionOptions
 {
-    public Option<string?> Records { get; } = Opt.Text("--instructions", "FILE", "Instructions with answers to train on instead: Alpaca, {input, output}, ShareGPT or messages; JSON or JSON Lines.");
+    public Option<string?> Records { get; } = Opt.Text("--instructions", "FILE", "Instructions with answers to train on instead: Alpaca, {input, output}, ShareGPT or messages; JSON or JSON Lines, also .gz and .zst.");
 
     public Option<string?> Template { get; } = Opt.Choice("--template", "How a record becomes text. [default: alpaca-lora]", [.. InstructionTemplates.All.Select(t => t.Name)]);
 
@@ -41,9 +41,13 @@ internal sealed class InstructionOptions
         InstructionSamples samples = encoder.EncodeAll(InstructionFile.Read(path), run.Progress, run.Cancellation);
         if (samples.NothingLearned > 0)
             run.Note($"{samples.NothingLearned} of {samples.Records} records have nothing to learn and were left out");
+        if (samples.MessagesLeftOut > 0)
+            run.Note($"{samples.MessagesLeftOut} of {samples.Records} records begin with an answer, which this template leaves out");
+        if (samples.Truncated > 0)
+            run.Note($"{samples.Truncated} of {samples.Records} records are longer than {run.Get(Cutoff)} tokens and were cut off (--cutoff)");
         if (samples.Samples.Count == 0)
             throw new UsageException($"{path}: none of its {samples.Records} records has anything to learn within {run.Get(Cutoff)} tokens.");
-        PaddingToken padding = PaddingToken.Of(tokenizer);
+        PaddingToken padding = PaddingToken.Of(tokenizer, ModelFolder.Config(model).Shape.VocabSize);
         run.Note($"padding: id {padding.Id} ({padding.Reason})");
         longest = samples.Samples.Max(s => s.Length);
         return new InstructionBatches(samples.Samples, new InstructionBatchesOptions

@@ -16,7 +16,9 @@ internal sealed class RecoveryOptions
 
     public Option<double?> Rate { get; } = Opt.Number("--recover-lr", "R", "Learning rate of recovery. [default: 1e-3 for lora, 3e-4 for full]", v => v is > 0 and < 1e6, "a number above 0 and below 1000000");
 
-    public Option[] All => [Recover, Data, Steps, BatchSize, Rate];
+    public RowsOptions Rows { get; } = new();
+
+    public Option[] All => [Recover, Data, .. Rows.All, Steps, BatchSize, Rate];
 
     public bool IsGiven(Invocation run)
     {
@@ -26,12 +28,14 @@ internal sealed class RecoveryOptions
     }
 
     /// <summary>The training verb with everything but model, run folder and output.</summary>
-    public string[] Command(Invocation run, string[] files, string? device)
+    public string[] Command(Invocation run, string[] files, string? field, string? device)
     {
         bool lora = run.Get(Recover) == "lora";
         if (run.Get(Data) is null && files.Length == 0)
             throw new UsageException("There is nothing to recover on. Give --recover-data with token rows, or --file with text.");
-        string[] source = run.Get(Data) is { } folder ? ["--data", folder] : [.. files.SelectMany(f => new[] { "--file", f })];
+        string[] source = run.Get(Data) is { } folder
+            ? ["--data", folder, .. Given("--mds-dtype", run.Get(Rows.Dtype))]
+            : [.. files.SelectMany(f => new[] { "--file", f }), .. Given("--field", field)];
         int batch = run.Get(BatchSize)!.Value;
         return
         [
@@ -41,9 +45,11 @@ internal sealed class RecoveryOptions
             "--batch-size", batch.ToString(CultureInfo.InvariantCulture),
             "--micro-batch", Micro(batch).ToString(CultureInfo.InvariantCulture),
             "--lr", (run.Get(Rate) ?? (lora ? 1e-3 : 3e-4)).ToString("R", CultureInfo.InvariantCulture),
-            .. device is null ? Array.Empty<string>() : ["--device", device],
+            .. Given("--device", device),
         ];
     }
+
+    private static string[] Given(string option, string? value) => value is null ? [] : [option, value];
 
     // At most 4 rows at once, and a divisor of the batch.
     private static int Micro(int batch) => Enumerable.Range(1, Math.Min(4, batch)).Last(m => batch % m == 0);

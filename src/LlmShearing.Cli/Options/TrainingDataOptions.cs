@@ -14,6 +14,8 @@ internal sealed class TrainingDataOptions
 
     public Option<string[]> Files { get; } = Opt.Texts("--file", "FILE", "Text to train on instead: plain text or JSON Lines, also .gz and .zst, tokenised in memory as one domain. May be repeated.");
 
+    public Option<string?> Field { get; } = Opt.Text("--field", "NAME", $"Member of the JSON Lines records of --file that holds the text. [default: {TextFile.DefaultField}]");
+
     public Option<int?> Length { get; } = Opt.Int("--length", "L", "Tokens of a row made from --file.", 2, 256, maximum: Limits.RowLength);
 
     public Option<string?> Exhaustion { get; } = Opt.Choice("--when-used-up", "What happens when a domain has no more rows. [default: repeat]", "repeat", "stop", "error");
@@ -28,7 +30,7 @@ internal sealed class TrainingDataOptions
 
     public SamplerOptions Sampler { get; } = new();
 
-    public Option[] All => [.. Instructions.All, Data, Files, Length, .. Sampler.All, Exhaustion, HeldOut, HeldOutRows, .. Rows.All];
+    public Option[] All => [.. Instructions.All, Data, Files, Field, Length, .. Sampler.All, Exhaustion, HeldOut, HeldOutRows, .. Rows.All];
 
     public bool IsGiven(Invocation run) => Instructions.IsGiven(run) || run.Get(Data) is not null || run.Get(Files) is { Length: > 0 };
 
@@ -89,13 +91,18 @@ internal sealed class TrainingDataOptions
         ITokenizer tokenizer = TokenizerLoader.Load(model);
         int length = run.Get(Length)!.Value;
         var ids = new List<int>();
+        int vocabulary = ModelFolder.Config(model).Shape.VocabSize;
         foreach (string path in run.Get(Files)!)
-            foreach (string record in TextFile.Read(path, null).Records)
+        {
+            IReadOnlyList<string> records = TextFile.Read(path, run.Get(Field)).Records;
+            VocabularyCheck.Texts(path, records, tokenizer, vocabulary);
+            foreach (string record in records)
             {
                 ids.AddRange(tokenizer.Encode(record, addSpecialTokens: true));
                 if (tokenizer.EosTokenId is { } end)
                     ids.Add(end);
             }
+        }
 
         int[][] rows = [.. ids.Chunk(length).Where(r => r.Length == length)];
         return rows.Length > 0

@@ -7,6 +7,8 @@ internal static class OutputFile
     {
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
             throw new UsageException($"'{path}' cannot be written: there is no folder '{folder}'.");
+        if (Directory.Exists(path))
+            throw new UsageException($"'{path}' cannot be written: it is a folder. Name a file, or remove the folder if it is not needed.");
         try
         {
             AtomicFile.Write(path, stream =>

@@ -48,9 +48,10 @@ internal static class ExitCodes
         TorchUnavailableException => new(Failed, FailureReport.Failed, e.Message),
         UsageException => new(BadInput, FailureReport.Usage, e.Message),
         // A full or broken disk is no mistake of the user's; a missing file (a subclass of IOException) is.
-        ShearingException { InnerException: IOException io } when io.GetType() == typeof(IOException) => new(Failed, FailureReport.Failed, e.Message),
+        ShearingException { InnerException: IOException io } when io.GetType() == typeof(IOException) && !IsOfThePath(io) => new(Failed, FailureReport.Failed, e.Message),
         ShearingException or OptionsValidationException => new(BadInput, FailureReport.Input, e.Message),
         FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or JsonException => new(BadInput, FailureReport.Input, e.Message),
+        IOException io when IsOfThePath(io) => new(BadInput, FailureReport.Input, e.Message),
         IOException => new(Failed, FailureReport.Failed, e.Message),
         OutOfMemoryException => new(Failed, FailureReport.Failed, "there is not enough memory. Try --stream, a smaller --batch-size, or shorter sequences."),
         AggregateException { InnerException: { } inner } => Explain(inner),
@@ -58,4 +59,7 @@ internal static class ExitCodes
         DllNotFoundException => new(Failed, FailureReport.Failed, "the native torch library cannot be loaded: " + e.Message),
         _ => new(Failed, FailureReport.Failed, $"{e.GetType().Name}: {e.Message}"),
     };
+
+    // A folder where a file is expected, or links that lead to each other: the numbers of EISDIR, and of ELOOP on Linux and macOS.
+    private static bool IsOfThePath(IOException e) => !OperatingSystem.IsWindows() && e.HResult is (21 or 40 or 62);
 }

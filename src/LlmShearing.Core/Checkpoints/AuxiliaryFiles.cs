@@ -57,15 +57,15 @@ internal sealed record AuxiliaryFiles(IReadOnlyList<(string Path, string Relativ
             string copy = Path.Combine(target, relative);
             try
             {
-                Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+                FileSteps.CreateFolder(Path.GetDirectoryName(copy)!);
                 // Pipes and devices have no length and must not be opened: they would never end.
-                if (LengthOf(file) == 0)
+                if (FileFacts.Length(file) == 0)
                 {
-                    File.WriteAllBytes(copy, []);
+                    FileSteps.Create(copy, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write }).Dispose();
                     continue;
                 }
 
-                File.Copy(file, copy);
+                FileSteps.CopyFile(file, copy);
                 if (!OperatingSystem.IsWindows())
                     File.SetUnixFileMode(copy, File.GetUnixFileMode(copy) | UnixFileMode.UserWrite); // a read-only source must not make a read-only copy
             }
@@ -75,8 +75,6 @@ internal sealed record AuxiliaryFiles(IReadOnlyList<(string Path, string Relativ
             }
         }
     }
-
-    private static long LengthOf(string file) => FileFacts.Length(file);
 
     private sealed class Walk(string root, string[] except)
     {
@@ -121,7 +119,7 @@ internal sealed record AuxiliaryFiles(IReadOnlyList<(string Path, string Relativ
 
         private void Inner(string entry, string name, string path, IReadOnlyList<string> above)
         {
-            if (except.Contains(entry, StringComparer.Ordinal))
+            if (except.Contains(entry, StringComparer.Ordinal) || Leftovers.IsOne(name))
                 return;
             string real = LinkedPath.Of(entry);
             if (name.StartsWith('.'))
@@ -136,7 +134,7 @@ internal sealed record AuxiliaryFiles(IReadOnlyList<(string Path, string Relativ
 
         private void File(string entry, string name, string path, bool atRoot)
         {
-            if (atRoot && _own.Contains(name))
+            if ((atRoot && _own.Contains(name)) || Leftovers.IsOne(name))
                 return;
             if (!System.IO.File.Exists(LinkedPath.Of(entry)))
                 LeftOut.Add($"{path} (a link to nothing)");
@@ -146,7 +144,7 @@ internal sealed record AuxiliaryFiles(IReadOnlyList<(string Path, string Relativ
                 LeftOut.Add($"{path} (index of other weights)");
             else if (OtherConfigurations.Contains(name, StringComparer.OrdinalIgnoreCase))
                 LeftOut.Add($"{path} (describes other weights)");
-            else if (LengthOf(entry) is var length && length > LargestFile)
+            else if (FileFacts.Length(entry) is var length && length > LargestFile)
                 LeftOut.Add(string.Create(CultureInfo.InvariantCulture, $"{path} ({length} bytes; at most {LargestFile} travel)"));
             else if (_total + length > LargestTotal)
                 LeftOut.Add(string.Create(CultureInfo.InvariantCulture, $"{path} (at most {LargestTotal} bytes travel in all)"));

@@ -41,7 +41,7 @@ internal static class JsonFile
             throw new CheckpointException(LfsPointer.Message(path, utf8), path);
         try
         {
-            JsonNode? node = SafeJson.Node(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });
+            JsonNode? node = SafeJson.Node(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false });
             return node as JsonObject ?? throw new CheckpointException($"'{path}' is not a JSON object.", path);
         }
         catch (JsonException e)

@@ -10,9 +10,9 @@ internal static class AtomicFile
     public static void Write(string path, Action<Stream> write, bool sweep = true)
     {
         string full = Path.GetFullPath(path);
-        if (full.StartsWith("/dev/", StringComparison.Ordinal))
+        if (full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal))
         {
-            // A device such as /dev/stdout is written to; renaming over it would replace it.
+            // A device such as /dev/stdout is written to; renaming over it would replace it. Files in /dev/shm are files in memory.
             using var device = new FileStream(full, FileMode.Open, FileAccess.Write);
             write(device);
             return;

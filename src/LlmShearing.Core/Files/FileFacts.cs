@@ -13,7 +13,14 @@ internal static class FileFacts
     /// <exception cref="UnauthorizedAccessException">It is a folder or may not be read.</exception>
     public static (long Length, DateTime ModifiedUtc) Of(string path)
     {
-        // The system follows the links: a link in a linked folder leads from where it really lies, which its path does not tell.
+        // Not by opening it where that can be avoided: a pipe waits for its writer, and what another process writes is locked.
+        var file = new FileInfo(LinkedPath.Of(path));
+        return file.Exists ? (file.Length, file.LastWriteTimeUtc) : OfOpened(path);
+    }
+
+    // Links that only the system can follow, such as those to pipes in /dev/fd; for the rest, the system's own exceptions.
+    private static (long Length, DateTime ModifiedUtc) OfOpened(string path)
+    {
         using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         return (RandomAccess.GetLength(file), File.GetLastWriteTimeUtc(file));
     }

@@ -17,6 +17,8 @@ internal static class FileSteps
             Step("mkdir", path, () => Directory.CreateDirectory(path));
     }
 
+    public static void CopyFile(string from, string to) => Step("create", to, () => File.Copy(from, to));
+
     public static void MoveFile(string from, string to) => Step("rename", to, () => File.Move(from, to, overwrite: true));
 
     public static void MoveFolder(string from, string to) => Step("rename", to, () => Directory.Move(from, to));
@@ -31,9 +33,15 @@ internal static class FileSteps
             Step("unlink", path, () => File.Delete(path));
     }
 
-    /// <summary>Deletes a folder and all that is in it, one entry after the other; links are removed, not followed.</summary>
+    /// <summary>Deletes a folder and all that is in it, one entry after the other; links are removed, not followed, and so is the folder itself when it is one.</summary>
     public static void DeleteFolder(string path)
     {
+        if (FileFacts.IsLink(path))
+        {
+            Step("unlink", path, () => Directory.Delete(path));
+            return;
+        }
+
         foreach (FileSystemInfo entry in new DirectoryInfo(path).GetFileSystemInfos())
         {
             if (entry is DirectoryInfo && entry.LinkTarget is null)

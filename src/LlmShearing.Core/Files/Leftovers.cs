@@ -65,6 +65,9 @@ internal static class Leftovers
         (AppContext.TryGetSwitch("System.IO.DisableFileLocking", out bool off) && off)
         || Environment.GetEnvironmentVariable("DOTNET_SYSTEM_IO_DISABLEFILELOCKING") is "1" or "true" or "True";
 
+    /// <summary>Whether a name is one of these, of any target.</summary>
+    public static bool IsOne(string name) => Parse(name) is not null;
+
     private static (string Target, Guid Id)? Parse(string name)
     {
         string[] parts = name.Split('.');

@@ -12,12 +12,17 @@ namespace LlmShearing;
 internal static class SafeJson
 {
     private const int LongestName = 80;
+
+    // Below the 64 levels that .NET writes: what was read may become part of something else that is written.
+    private const int DeepestNesting = 48;
+
     private const string Broken = "the text is broken: it has half a surrogate pair or bytes that are not UTF-8. Write it again with whole characters.";
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     /// <exception cref="JsonException">It is not JSON, or a text or a member's name in it is broken.</exception>
     public static JsonDocument Document(ReadOnlyMemory<byte> utf8, JsonDocumentOptions options = default)
     {
+        options = Bounded(options);
         Check(utf8.Span, options);
         return JsonDocument.Parse(utf8, options);
     }
@@ -38,6 +43,7 @@ internal static class SafeJson
     /// <exception cref="JsonException">It is not JSON, or a text or a member's name in it is broken.</exception>
     public static JsonNode? Node(ReadOnlySpan<byte> utf8, JsonDocumentOptions options = default)
     {
+        options = Bounded(options);
         Check(utf8, options);
         return JsonNode.Parse(utf8, documentOptions: options);
     }
@@ -112,6 +118,38 @@ internal static class SafeJson
         }
     }
 
+    /// <summary>Whether the text or the member's name that <paramref name="reader"/> is at is this one; a broken one is not.</summary>
+    public static bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            return reader.ValueTextEquals(utf8);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Copies the text that <paramref name="reader"/> is at.</summary>
+    /// <param name="reader">At a text.</param>
+    /// <param name="destination">At least as long as the text's bytes.</param>
+    /// <param name="written">Characters copied.</param>
+    /// <returns>False when it is broken.</returns>
+    public static bool TryCopy(ref Utf8JsonReader reader, Span<char> destination, out int written)
+    {
+        try
+        {
+            written = reader.CopyString(destination);
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            written = 0;
+            return false;
+        }
+    }
+
     /// <summary>Looks at every text and every member's name.</summary>
     /// <exception cref="JsonException">It is not JSON, or one of them is broken; the message has its place, as "a.b[2]".</exception>
     public static void Check(ReadOnlySpan<byte> utf8, JsonDocumentOptions options = default)
@@ -122,6 +160,8 @@ internal static class SafeJson
             if (reader.TokenType is JsonTokenType.PropertyName or JsonTokenType.String && IsBroken(ref reader))
                 throw new JsonException($"{Place(utf8, reading, reader.TokenStartIndex)}: {Broken}");
     }
+
+    private static JsonDocumentOptions Bounded(JsonDocumentOptions options) => options.MaxDepth == 0 ? options with { MaxDepth = DeepestNesting } : options;
 
     private static bool IsBroken(ref Utf8JsonReader reader)
     {

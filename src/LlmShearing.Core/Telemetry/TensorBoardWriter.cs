@@ -32,11 +32,11 @@ public sealed class TensorBoardWriter : IDisposable
         string start = $"events.out.tfevents.{time.GetUtcNow().ToUnixTimeSeconds():d10}.{Environment.MachineName}.{Environment.ProcessId}";
         try
         {
-            Directory.CreateDirectory(folder);
+            FileSteps.CreateFolder(folder);
             int n = 0;
             while (File.Exists(Path.Combine(folder, $"{start}.{n}")))
                 n++;
-            var file = new FileStream(Path.Combine(folder, $"{start}.{n}"), FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            FileStream file = FileSteps.Create(Path.Combine(folder, $"{start}.{n}"), new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0 });
             return new TensorBoardWriter(file, time, "LlmShearing");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -60,7 +60,8 @@ public sealed record CorpusDomain(string Name, string Root, IReadOnlyList<string
     private static IEnumerable<string> TextFiles(string folder) =>
         Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = false, AttributesToSkip = FileAttributes.Hidden }).Where(IsText);
 
-    private static bool IsText(string path) =>
+    /// <summary>Whether a file's name says that it is text.</summary>
+    internal static bool IsText(string path) =>
         !IsHidden(path) && TextExtensions.Contains(Path.GetExtension(WithoutCompression(path)), StringComparer.OrdinalIgnoreCase);
 
     private static bool IsHidden(string path) => Path.GetFileName(path).StartsWith('.');

@@ -9,6 +9,27 @@ public static class CorpusFile
     /// <returns>True for JSON Lines.</returns>
     public static bool IsJsonLines(string path) => CorpusDomain.IsJsonLines(path);
 
+    /// <summary>Reads the texts of a file as <c>shear tokenize</c> does: one of each line's JSON object, or the whole file as one.</summary>
+    /// <param name="path">The file, UTF-8, also compressed. Its name says whether it holds JSON Lines; where the name says nothing, its first line does.</param>
+    /// <param name="field">Member of the objects that holds the text; naming one makes any file JSON Lines. Null: <c>text</c>.</param>
+    /// <returns>The texts in order, which may be empty strings, and whether they are one plain text.</returns>
+    /// <exception cref="TokenDataException">The file or a record cannot be read; the message names file and line.</exception>
+    public static (IReadOnlyList<string> Texts, bool IsPlain) ReadTexts(string path, string? field = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var texts = new List<string>();
+        bool plain = false;
+        var reader = new TextRecordReader(field ?? new CorpusTokenizerOptions().TextField, InvalidTextPolicy.Refuse);
+        foreach (TextChunk chunk in TextChunkReader.Read(path, 0, field is not null))
+        {
+            plain = chunk.FirstLine == 0;
+            reader.Read(chunk, path, (text, _) => texts.Add(text.ToString()), CancellationToken.None);
+            chunk.ReturnBuffer();
+        }
+
+        return (texts, plain);
+    }
+
     /// <summary>Opens a file for reading; .gz (also of several members) and .zst or .zstd are decompressed on the way.</summary>
     /// <param name="path">The file.</param>
     /// <returns>Its bytes in order; the caller disposes the stream. Damage is found while reading, as an <see cref="IOException"/> or <see cref="InvalidDataException"/>.</returns>

@@ -32,7 +32,20 @@ internal sealed class DomainJournal : IDisposable
 
     /// <summary>Reads the last whole checkpoint; cuts off what follows it.</summary>
     /// <returns>Null when there is none. The settings are null when not even they are whole.</returns>
+    /// <exception cref="TokenDataException">It cannot be read or cut.</exception>
     public static (JsonObject? Settings, DomainCheckpoint? Checkpoint) Recover(string path)
+    {
+        try
+        {
+            return ReadAndCut(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TokenDataException($"The progress of an earlier run cannot be read: {e.Message} Remove '{path}' to begin again.", e);
+        }
+    }
+
+    private static (JsonObject? Settings, DomainCheckpoint? Checkpoint) ReadAndCut(string path)
     {
         JsonObject? settings = null;
         DomainCheckpoint? checkpoint = null;

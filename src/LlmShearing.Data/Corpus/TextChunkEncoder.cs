@@ -1,8 +1,5 @@
-// What a worker does with a chunk: finds the text of each record, encodes it, puts BOS and EOS around it.
+// What a worker does with a chunk: encodes the text of each record, puts BOS and EOS around it.
 using System.Buffers;
-using System.Text;
-using System.Text.Json;
-using System.Text.Unicode;
 using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Data;
@@ -10,10 +7,7 @@ namespace LlmShearing.Data;
 /// <summary>Encodes chunks; one instance a worker.</summary>
 internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOptions options)
 {
-    private const int LargestKeptBuffer = 16 << 20;
-
-    private readonly byte[] _field = Encoding.UTF8.GetBytes(options.TextField);
-    private char[] _chars = new char[1 << 16];
+    private readonly TextRecordReader _reader = new(options.TextField, options.InvalidText);
 
     /// <param name="chunk">Receives the ids and the counts.</param>
     /// <param name="path">The source file, for messages.</param>
@@ -22,52 +16,15 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
     public void Encode(TextChunk chunk, string path, ArrayBufferWriter<int> ids, CancellationToken cancellationToken)
     {
         chunk.Ids = ids;
-        if (chunk.FirstLine == 0)
-            EncodePlain(chunk, path, ids);
-        else
-            EncodeLines(chunk, path, ids, cancellationToken);
-        if (_chars.Length > LargestKeptBuffer)
-            _chars = new char[1 << 16];
-    }
-
-    private void EncodePlain(TextChunk chunk, string path, ArrayBufferWriter<int> ids)
-    {
-        ReadOnlySpan<byte> text = chunk.Text;
-        if (!Utf8.IsValid(text))
-        {
-            if (options.InvalidText == InvalidTextPolicy.Refuse)
-                throw Invalid($"{path}, line {text[..FirstInvalidByte(text)].Count((byte)'\n') + 1}");
-            chunk.RepairedDocuments++;
-        }
-
-        Reserve(text.Length);
-        EncodeDocument(_chars.AsSpan(0, Encoding.UTF8.GetChars(text, _chars)), chunk, ids);
-    }
-
-    private void EncodeLines(TextChunk chunk, string path, ArrayBufferWriter<int> ids, CancellationToken cancellationToken)
-    {
-        ReadOnlySpan<byte> rest = chunk.Text;
-        for (long number = chunk.FirstLine; !rest.IsEmpty; number++)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            int end = rest.IndexOf((byte)'\n');
-            ReadOnlySpan<byte> line = end < 0 ? rest : rest[..end];
-            rest = end < 0 ? [] : rest[(end + 1)..];
-            if (line.IndexOfAnyExcept(" \t\r"u8) < 0)
-                continue;
-            bool repaired = false;
-            if (!Utf8.IsValid(line))
+        _reader.Read(
+            chunk,
+            path,
+            (text, repaired) =>
             {
-                if (options.InvalidText == InvalidTextPolicy.Refuse)
-                    throw Invalid($"{path}, line {number}");
-                line = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(line));
-                repaired = true;
-            }
-
-            ReadOnlySpan<char> text = ReadLine(line, path, number, ref repaired);
-            chunk.RepairedDocuments += repaired ? 1 : 0;
-            EncodeDocument(text, chunk, ids);
-        }
+                chunk.RepairedDocuments += repaired ? 1 : 0;
+                EncodeDocument(text, chunk, ids);
+            },
+            cancellationToken);
     }
 
     private void EncodeDocument(ReadOnlySpan<char> text, TextChunk chunk, ArrayBufferWriter<int> ids)
@@ -96,108 +53,6 @@ internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOpti
         chunk.EmptyDocuments++;
         if (!options.KeepEmptyDocuments)
             TakeBack(ids, before);   // text that the tokenizer's normalizer leaves nothing of
-    }
-
-    private ReadOnlySpan<char> ReadLine(ReadOnlySpan<byte> line, string path, long number, ref bool repaired)
-    {
-        try
-        {
-            return ReadField(line, path, number, ref repaired);
-        }
-        catch (TokenDataException e) when (e.InnerException is JsonException && NonFiniteJson.WithNull(line) is not null)
-        {
-            // A number that JSON does not have, in a member that nobody asked for, is no reason to lose the text.
-            return ReadField(NonFiniteJson.WithNull(line), path, number, ref repaired);
-        }
-    }
-
-    // A name with half a surrogate pair cannot be compared; it is no field that anyone asks for.
-    private bool IsField(ref Utf8JsonReader reader)
-    {
-        try
-        {
-            return reader.ValueTextEquals(_field);
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
-        }
-    }
-
-    private ReadOnlySpan<char> ReadField(ReadOnlySpan<byte> line, string path, long number, ref bool repaired)
-    {
-        // The reader may hold what it gave, so the text is copied out at once; of two members with the name the last counts, as in Python.
-        var reader = new Utf8JsonReader(line);
-        int length = -1;
-        try
-        {
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
-                throw new TokenDataException($"{path}, line {number}: expected a JSON object with a member \"{options.TextField}\".");
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                bool wanted = IsField(ref reader);
-                reader.Read();
-                if (!wanted)
-                {
-                    reader.Skip();
-                    continue;
-                }
-
-                if (reader.TokenType != JsonTokenType.String)
-                    throw new TokenDataException($"{path}, line {number}: \"{options.TextField}\" is not text.");
-                Reserve(reader.ValueSpan.Length);
-                length = CopyText(ref reader, path, number, ref repaired);
-            }
-
-            reader.Read();   // finds anything behind the object
-        }
-        catch (JsonException e)
-        {
-            throw new TokenDataException($"{path}, line {number}, byte {e.BytePositionInLine}: not valid JSON. A JSON Lines file has one JSON object a line.", e);
-        }
-
-        return length >= 0
-            ? _chars.AsSpan(0, length)
-            : throw new TokenDataException($"{path}, line {number}: no member \"{options.TextField}\"; there are: {Members(line)}. Name the right one.");
-    }
-
-    private int CopyText(ref Utf8JsonReader reader, string path, long number, ref bool repaired)
-    {
-        try
-        {
-            return reader.CopyString(_chars);
-        }
-        catch (InvalidOperationException)
-        {
-            // The bytes are valid UTF-8, so an escape names half a surrogate pair.
-            if (options.InvalidText == InvalidTextPolicy.Refuse)
-                throw Invalid($"{path}, line {number}");
-            repaired = true;
-            return LooseJsonText.Unescape(reader.ValueSpan, _chars);
-        }
-    }
-
-    private static string Members(ReadOnlySpan<byte> line)
-    {
-        using JsonDocument document = SafeJson.Document(line.ToArray());
-        return string.Join(", ", document.RootElement.EnumerateObject().Select(m => m.Name).Take(20));
-    }
-
-    private static TokenDataException Invalid(string place) =>
-        new($"{place}: the text is not valid UTF-8. Convert the file, or have invalid text replaced.");
-
-    private static int FirstInvalidByte(ReadOnlySpan<byte> text)
-    {
-        int at = 0;
-        while (Rune.DecodeFromUtf8(text[at..], out _, out int used) == OperationStatus.Done)
-            at += used;
-        return at;
-    }
-
-    private void Reserve(int length)
-    {
-        if (_chars.Length < length)
-            _chars = new char[length];
     }
 
     private static void Put(ArrayBufferWriter<int> ids, int id)

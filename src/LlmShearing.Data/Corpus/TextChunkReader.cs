@@ -12,11 +12,14 @@ internal static class TextChunkReader
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
-    public static IEnumerable<TextChunk> Read(string path, int source)
+    /// <param name="path">The source file.</param>
+    /// <param name="source">Its index.</param>
+    /// <param name="asLines">The file has one JSON object a line, whatever its name; false: its name says, or where that says nothing, its first line.</param>
+    public static IEnumerable<TextChunk> Read(string path, int source, bool asLines = false)
     {
         using FileStream file = CorpusFile.Open(path);
         using Stream text = CorpusFile.Decompress(path, file);
-        bool lines = CorpusDomain.IsJsonLines(path);
+        bool lines = asLines || CorpusDomain.IsJsonLines(path);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BlockBytes);
         int filled = 0;
         int searched = 0;
@@ -28,7 +31,12 @@ internal static class TextChunkReader
             int read = ReadBlock(path, text, buffer, filled);
             filled += read;
             if (atStart)
+            {
+                TextEncodings.RefuseUtf16(buffer.AsSpan(0, filled), path);
                 (filled, atStart) = (SkipByteOrderMark(buffer, filled), false);
+                lines = lines || (!CorpusDomain.IsText(path) && BeginsWithObject(buffer.AsSpan(0, filled)));
+            }
+
             if (read < room)
             {
                 yield return new TextChunk(source, buffer, filled, lines ? line : 0, file.CanSeek ? file.Length : 0, isLast: true);
@@ -53,6 +61,12 @@ internal static class TextChunkReader
                 throw new TokenDataException($"{path}{(lines ? $", line {line}" : "")}: a document of more than {MaxDocumentBytes >> 20} MiB. Cut it into several.");
             Array.Resize(ref buffer, Math.Min(MaxDocumentBytes + 1, buffer.Length * 2));
         }
+    }
+
+    private static bool BeginsWithObject(ReadOnlySpan<byte> text)
+    {
+        int end = text.IndexOf((byte)'\n');
+        return TextRecordReader.IsObject(end < 0 ? text : text[..end]);
     }
 
     // Fills the buffer unless the file ends.

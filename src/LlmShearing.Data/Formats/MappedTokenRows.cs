@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace LlmShearing.Data;
 
-internal sealed class MappedTokenRows : ITokenRows
+internal sealed class MappedTokenRows : ITokenRows, IStoredRows
 {
     private readonly string _format;
     private readonly MappedTokens _tokens;
@@ -20,11 +20,14 @@ internal sealed class MappedTokenRows : ITokenRows
     public MappedTokenRows(string name, string format, MappedTokens tokens, int rowLength, long[]? starts, int? vocabularySize, params string[] files)
     {
         (Name, _format, _tokens, RowLength, _starts, VocabularySize) = (name, format, tokens, rowLength, starts, vocabularySize);
+        Place = files[0];
         Count = starts is null ? tokens.Count / rowLength : starts.Length - 1;
         _files = [.. files.Select(f => new JsonObject { ["file"] = Path.GetFileName(f), ["bytes"] = TokenStreams.Length(f) })];
     }
 
     public string Name { get; }
+
+    public string Place { get; }
 
     public long Count { get; }
 

@@ -1,7 +1,7 @@
 // Templates for conversations. Learned is what the assistant says and the token that ends it.
 namespace LlmShearing.Data;
 
-/// <summary>Vicuna 1.1 (FastChat). A first message of the system replaces the preamble; answers before the first question are dropped, as FastChat does.</summary>
+/// <summary>Vicuna 1.1 (FastChat). A first message of the system replaces the preamble; an answer before the first question is left out, as FastChat does.</summary>
 internal sealed class VicunaTemplate : InstructionTemplate
 {
     private const string Preamble =
@@ -9,12 +9,15 @@ internal sealed class VicunaTemplate : InstructionTemplate
 
     public override string Name => "vicuna";
 
+    public override int LeftOut(InstructionRecord record) =>
+        record is Conversation { Messages: [{ Role: ChatRole.Assistant }, ..] or [{ Role: ChatRole.System }, { Role: ChatRole.Assistant }, ..] } ? 1 : 0;
+
     public override IReadOnlyList<PromptSegment> Render(InstructionRecord record, TemplateTokens tokens, bool openAnswer = false)
     {
         IReadOnlyList<ChatMessage> messages = AsMessages(record, openAnswer);
         string system = messages[0].Role == ChatRole.System ? messages[0].Content : Preamble;
         ChatMessage[] turns = [.. messages.Skip(messages[0].Role == ChatRole.System ? 1 : 0)];
-        turns = turns is [{ Role: ChatRole.Assistant }, ..] ? turns[1..] : turns;
+        turns = turns[LeftOut(record)..];
         EnsureTurns(record, turns);
         var text = new PromptBuilder().Text($"{system} ");
         foreach (ChatMessage turn in turns)

@@ -10,8 +10,12 @@ namespace LlmShearing.Data;
 /// </summary>
 public static class InstructionFile
 {
+    private const int StartBytes = 4096;
+
+    private static ReadOnlySpan<byte> ByteOrderMark => "\uFEFF"u8;
+
     /// <summary>Reads a file record by record.</summary>
-    /// <param name="path">A JSON array or JSON lines, UTF-8; which of the two shows in the first character.</param>
+    /// <param name="path">A JSON array or JSON lines, UTF-8, also with .gz or .zst behind its name; which of the two shows in the first character.</param>
     /// <returns>Records, read as they are asked for.</returns>
     /// <exception cref="TokenDataException">The file cannot be read, is not JSON, or a record has another form; the message names the file and the record or line. Thrown while reading.</exception>
     public static IEnumerable<InstructionRecord> Read(string path)
@@ -23,8 +27,8 @@ public static class InstructionFile
     private static IEnumerable<InstructionRecord> ReadRecords(string path)
     {
         string file = Path.GetFileName(path);
-        using FileStream stream = Guard(() => Open(path), path);
-        bool array = Guard(() => IsArray(stream), file);
+        bool array = Guard(() => IsArray(path), path);
+        using Stream stream = Guard(() => CorpusFile.OpenRead(path), path);
         using IEnumerator<(JsonElement Record, string Source)> records = (array ? Array(stream, file) : Lines(stream, file)).GetEnumerator();
         long count = 0;
         for (; Guard(records.MoveNext, file); count++)
@@ -33,31 +37,25 @@ public static class InstructionFile
             throw new TokenDataException($"{file} has no record. Give instruction data as a JSON array or JSON lines.");
     }
 
-    private static FileStream Open(string path)
+    // Which of the two forms it is shows in the first character behind white space and a byte order mark.
+    private static bool IsArray(string path)
     {
-        LfsPointer.Refuse(path);
-        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+        using Stream stream = CorpusFile.OpenRead(path);
+        byte[] start = new byte[StartBytes];
+        ReadOnlySpan<byte> text = start.AsSpan(0, stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false));
+        TextEncodings.RefuseUtf16(text, path);
+        int first = text.IndexOfAnyExcept([.. " \t\r\n"u8, .. ByteOrderMark]);
+        return first >= 0 && text[first] == (byte)'[';
     }
 
-    private static bool IsArray(FileStream stream)
+    private static IEnumerable<(JsonElement, string)> Array(Stream stream, string file)
     {
-        int first;
-        do
-            first = stream.ReadByte();
-        while (first is ' ' or '\t' or '\r' or '\n' or 0xEF or 0xBB or 0xBF);   // white space, or a byte order mark
-        stream.Position = 0;
-        return first == '[';
-    }
-
-    private static IEnumerable<(JsonElement, string)> Array(FileStream stream, string file)
-    {
-        stream.Position = stream.ReadByte() == 0xEF ? 3 : 0;   // past a byte order mark
         long index = 0;
         foreach (JsonElement element in SafeJson.Elements(stream))
             yield return (element, $"{file} record {index++}");
     }
 
-    private static IEnumerable<(JsonElement, string)> Lines(FileStream stream, string file)
+    private static IEnumerable<(JsonElement, string)> Lines(Stream stream, string file)
     {
         using var reader = new StreamReader(stream, new UTF8Encoding(false, throwOnInvalidBytes: true));
         for (long line = 1; reader.ReadLine() is string text; line++)
@@ -67,7 +65,7 @@ public static class InstructionFile
             JsonElement element;
             try
             {
-                element = SafeJson.Element(text);
+                element = Element(text);
             }
             catch (JsonException e)
             {
@@ -78,13 +76,26 @@ public static class InstructionFile
         }
     }
 
+    private static JsonElement Element(string line)
+    {
+        try
+        {
+            return SafeJson.Element(line);
+        }
+        catch (JsonException) when (NonFiniteJson.WithNull(Encoding.UTF8.GetBytes(line)) is { } repaired)
+        {
+            // A number that JSON does not have, in a member that nobody asked for, is no reason to lose the record.
+            return SafeJson.Element(Encoding.UTF8.GetString(repaired));
+        }
+    }
+
     private static T Guard<T>(Func<T> read, string where)
     {
         try
         {
             return read();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or DecoderFallbackException)
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException or JsonException or DecoderFallbackException)
         {
             throw new TokenDataException($"{where}: cannot be read as instruction data: {e.Message}", e);
         }

@@ -23,6 +23,14 @@ internal static class InstructionJson
         }
 
         string answer = record.TryGetProperty("output", out _) ? "output" : "response";
+        if (answer == "output" && record.TryGetProperty("response", out _) && Text(record, "response", source) is { Length: > 0 } response)
+        {
+            string output = Text(record, answer, source);
+            if (output.Length > 0 && output != response)
+                throw new TokenDataException($"{source} has an output and another response; expected one of them.");
+            answer = output.Length > 0 ? answer : "response";
+        }
+
         bool instruction = record.TryGetProperty("instruction", out _), given = record.TryGetProperty("input", out _);
         if (!record.TryGetProperty(answer, out _) || (!instruction && !given))
             throw new TokenDataException($"{source} has the keys {string.Join(", ", record.EnumerateObject().Take(10).Select(p => p.Name))}; expected instruction and output, input and output, conversations, or messages.");

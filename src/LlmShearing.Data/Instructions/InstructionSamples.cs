@@ -8,6 +8,9 @@ namespace LlmShearing.Data;
 /// <param name="Truncated">Records with more tokens than fit, left out or not.</param>
 public sealed record InstructionSamples(IReadOnlyList<TokenSample> Samples, long Records, long NothingLearned, long TooLong, long Truncated)
 {
+    /// <summary>Records of which the template does not write every message, such as an answer before the first question.</summary>
+    public long MessagesLeftOut { get; init; }
+
     /// <summary>Tokens of all samples.</summary>
     public long Tokens => Samples.Sum(s => (long)s.Length);
 

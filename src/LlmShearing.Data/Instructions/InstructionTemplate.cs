@@ -12,6 +12,11 @@ public abstract class InstructionTemplate
     /// <summary>Whether the end token is left out when the text ends with it already.</summary>
     public virtual bool EndsOnce => false;
 
+    /// <summary>How many messages of a record the template does not write; whoever tokenises says so.</summary>
+    /// <param name="record">The record.</param>
+    /// <returns>Messages left out; 0 unless a template says otherwise.</returns>
+    public virtual int LeftOut(InstructionRecord record) => 0;
+
     /// <summary>Renders a record.</summary>
     /// <param name="record">The record.</param>
     /// <param name="tokens">How the tokenizer writes begin and end.</param>

@@ -45,12 +45,13 @@ public sealed class InstructionTokenizer
     {
         ArgumentNullException.ThrowIfNull(records);
         var samples = new List<TokenSample>();
-        long count = 0, nothingLearned = 0, tooLong = 0, truncated = 0;
+        long count = 0, nothingLearned = 0, tooLong = 0, truncated = 0, leftOut = 0;
         foreach (InstructionRecord record in records)
         {
             cancellationToken.ThrowIfCancellationRequested();
             (TokenSample sample, bool cut) = EncodeWhole(record);
             count++;
+            leftOut += _template.LeftOut(record) > 0 ? 1 : 0;
             if (cut && _options.Truncation == TruncationPolicy.Skip)
                 tooLong++;
             else if (sample.LearnedTokens == 0)
@@ -64,7 +65,7 @@ public sealed class InstructionTokenizer
 
         progress?.Report(new ShearingProgress("tokenising records", count, count, "records"));
         return samples.Count > 0
-            ? new InstructionSamples(samples, count, nothingLearned, tooLong, truncated)
+            ? new InstructionSamples(samples, count, nothingLearned, tooLong, truncated) { MessagesLeftOut = leftOut }
             : throw new TokenDataException($"None of {count} records is left: {nothingLearned} have no token to learn within {_options.MaxLength} tokens, {tooLong} are longer than that. Check the data and MaxLength.");
     }
 

@@ -91,7 +91,7 @@ public sealed class MdsDataset : IDisposable
             if (shard.Zip is { } zip)
                 CheckHashes(shard, zip, hash =>
                 {
-                    using var stream = new FileStream(Path.Combine(Folder, zip.File), FileMode.Open, FileAccess.Read, FileShare.Read);
+                    using FileStream stream = MdsShardData.OpenFile(Path.Combine(Folder, zip.File));
                     byte[] chunk = new byte[1 << 20];
                     for (int read; (read = stream.Read(chunk)) > 0;)
                         hash.Append(chunk.AsSpan(0, read));

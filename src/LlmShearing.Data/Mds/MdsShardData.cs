@@ -128,11 +128,24 @@ internal sealed class MdsShardData : IDisposable
 
     private static string Describe(IEnumerable<MdsColumn> columns) => string.Join(", ", columns.Select(c => $"{c.Name} ({c.Encoding})"));
 
+    /// <summary>Opens a file of the data set for reading.</summary>
+    public static FileStream OpenFile(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TokenDataException($"{path} cannot be read: {e.Message}", e);
+        }
+    }
+
     private static byte[] Decompress(string path, MdsShardInfo info)
     {
         if (info.Compression is "bz2" or "snappy")
             throw new TokenDataException($"{path} is compressed with {info.Compression}, which is not supported: gz, br and zstd are. Decompress the shards, or write them again.");
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        using FileStream file = OpenFile(path);
         using Stream stream = info.Compression switch
         {
             "gz" => new CompleteGZipStream(file),

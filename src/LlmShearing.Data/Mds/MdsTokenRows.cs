@@ -7,7 +7,7 @@ namespace LlmShearing.Data;
 /// The token rows of an MDS data set, by LLM-Shearing's convention (column <c>tokens</c> of raw ids, column <c>set</c> with the domain) or as integer arrays. Whole samples are
 /// checked, also the columns that are not used.
 /// </summary>
-internal sealed class MdsTokenRows : ITokenRows
+internal sealed class MdsTokenRows : ITokenRows, IStoredRows
 {
     private const string SetColumn = "set";
 
@@ -36,6 +36,8 @@ internal sealed class MdsTokenRows : ITokenRows
     }
 
     public string Name { get; }
+
+    public string Place => _data.Folder;
 
     public long Count => _data.Count;
 

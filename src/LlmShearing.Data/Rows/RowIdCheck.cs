@@ -31,7 +31,7 @@ public static class RowIdCheck
             rows.Read(row, ids.AsSpan(0, length));
             for (int t = 0; t < length; t++)
                 if ((uint)ids[t] >= (uint)vocabularySize)
-                    throw new TokenDataException($"{(rows as TokenShard)?.Path ?? rows.Name}, row {row}, token {t}: id {ids[t]} is outside the model's vocabulary of {vocabularySize}. Tokenise the text with the model's own tokenizer.");
+                    throw new TokenDataException($"{(rows as IStoredRows)?.Place ?? rows.Name}, row {row}, token {t}: id {ids[t]} is outside the model's vocabulary of {vocabularySize}. Tokenise the text with the model's own tokenizer.");
         }
     }
 }

@@ -8,15 +8,15 @@ internal sealed class TokenDtypeCheck(TokenDtype dtype, bool asked)
     /// <summary>Bytes that are looked at, at most.</summary>
     public const int MostBytes = 1 << 18;
 
-    // No vocabulary is larger; two ids of 16 bits read as one are, as soon as the second is 256 or more.
-    private const long LargestVocabulary = 1 << 24;
+    // No vocabulary is larger; two ids of 16 bits read as one are, as soon as the second is 32 or more.
+    private const long LargestVocabulary = 1 << 21;
 
-    // The upper 16 bits of ids below 2 million.
+    // The upper 16 bits of ids below the largest vocabulary.
     private const long SmallUpperHalf = 31;
 
     private const int FewestPairs = 4, FewestGuessedPairs = 64;
 
-    private long _bytes, _pairs, _evenNonZero, _evenLarge, _oddNonZero, _oddLarge, _upperNonZero, _tooLarge;
+    private long _bytes, _ids, _pairs, _evenNonZero, _evenLarge, _oddNonZero, _oddLarge, _upperNonZero, _tooLarge, _lowLarge, _highNonZero;
 
     /// <summary>Whether more bytes are worth looking at.</summary>
     public bool Wants => _bytes < MostBytes;
@@ -26,10 +26,13 @@ internal sealed class TokenDtypeCheck(TokenDtype dtype, bool asked)
     {
         int count = (int)Math.Min(row.Length, MostBytes) / dtype.Bytes();
         _bytes += Math.Max(1, row.Length);
+        _ids += count;
         for (int i = 0; i < count; i++)
         {
             long value = dtype.Value(row, i);
             _tooLarge += (ulong)value >= LargestVocabulary ? 1 : 0;
+            _lowLarge += (value & 0xFFFF) > SmallUpperHalf ? 1 : 0;
+            _highNonZero += value > 0xFFFF ? 1 : 0;
             if (i % 2 == 0)
             {
                 if (i + 1 == count)
@@ -57,18 +60,23 @@ internal sealed class TokenDtypeCheck(TokenDtype dtype, bool asked)
         int width = dtype.Bytes();
         // The upper halves of wider ids are read as ids of their own: 0, or small where the vocabulary has more than 65,536.
         bool eight = width == 2 && _pairs >= 2 * FewestPairs && _upperNonZero == 0 && _evenNonZero > 1;
-        bool halves = width < 8 && _pairs >= FewestPairs && _oddNonZero == 0 && _evenNonZero * 4 >= _pairs && _evenNonZero > 1;
-        bool wide = width == 2 && _oddLarge == 0 && (eight ? _evenNonZero * 4 >= _pairs : !asked && _pairs >= FewestGuessedPairs && _evenLarge * 4 >= _pairs * 3);
+        // Of four times two bytes one is an id, two more may be padding; rows that are mostly padding are taken as whoever named the type says.
+        long filled = eight ? 2 * _evenNonZero : _evenNonZero;
+        bool likely = asked ? filled * 2 > _pairs : filled * 4 >= _pairs;
+        bool halves = width < 8 && _pairs >= FewestPairs && _oddNonZero == 0 && likely && _evenNonZero > 1;
+        bool wide = width == 2 && _oddLarge == 0 && (eight ? likely : !asked && _pairs >= FewestGuessedPairs && _evenLarge * 4 >= _pairs * 3);
         if (halves || wide)
-        {
-            TokenDtype other = width == 4 || eight ? TokenDtype.Int64 : width == 2 ? TokenDtype.Int32 : TokenDtype.UInt16;
-            throw new TokenDataException($"{where}: read as {dtype.Name()}, {(halves ? "every second id is 0" : $"every second id is below {SmallUpperHalf + 1}")}, so that its ids are {other.Name()} rather than {dtype.Name()}. Nothing in the file says which; name the type ({option}).");
-        }
-
+            throw Refused(where, option, halves ? "every second id is 0" : $"every second id is below {SmallUpperHalf + 1}", width == 4 || eight ? "int64" : width == 2 ? "int32" : "uint16");
         if (width >= 4 && _tooLarge > 0)
-            throw new TokenDataException($"{where}: read as {dtype.Name()}, there are ids of {LargestVocabulary} and more, which no vocabulary has, so that its ids are {(width == 8 ? "uint16 or int32" : "uint16")} rather than {dtype.Name()}. Nothing in the file says which; name the type ({option}).");
+            throw Refused(where, option, $"there are ids below 0 or of {LargestVocabulary} and more, which no vocabulary has", width == 8 ? "uint16 or int32" : "uint16");
+        // A vocabulary of less than 32: the pairs look like ids beyond 65,535 that all lie just behind a multiple of 65,536.
+        if (width >= 4 && _ids >= FewestGuessedPairs && _lowLarge == 0 && _highNonZero * 2 >= _ids)
+            throw Refused(where, option, $"every id lies less than {SmallUpperHalf + 1} behind a multiple of 65536", "uint16");
     }
 
     /// <summary>The types that a length allows, for a message.</summary>
     public static string Fitting(long bytes) => bytes % 4 == 0 ? "int32 or uint16" : bytes % 2 == 0 ? "uint16" : "uint8";
+
+    private TokenDataException Refused(string where, string option, string why, string others) =>
+        new($"{where}: read as {dtype.Name()}, {why}, so that its ids are {others} rather than {dtype.Name()}. Nothing in the file says which; name the type ({option}).");
 }

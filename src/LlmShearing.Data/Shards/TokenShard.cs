@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace LlmShearing.Data;
 
 /// <summary>One shard file in this library's own format (docs/token-shards.md): fixed-length rows, memory-mapped.</summary>
-public sealed class TokenShard : ITokenRows
+public sealed class TokenShard : ITokenRows, IStoredRows
 {
     private readonly TokenShardHeader _header;
     private readonly MappedTokens _tokens;
@@ -17,6 +17,8 @@ public sealed class TokenShard : ITokenRows
 
     /// <summary>The file.</summary>
     public string Path { get; }
+
+    string IStoredRows.Place => Path;
 
     /// <inheritdoc/>
     public string Name => _header.Domain;

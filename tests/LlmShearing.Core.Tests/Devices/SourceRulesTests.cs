@@ -39,6 +39,14 @@ public partial class SourceRulesTests
         ["StudentModel.cs"] = "reads one boolean",
     };
 
+    // Files that may make, move or remove files themselves, and why.
+    private static readonly Dictionary<string, string> FileMakers = new()
+    {
+        ["FileSteps.cs"] = "the place itself",
+        ["AtomicOutput.cs"] = "keeps the options that it gives to FileSteps",
+        ["TokenShardWriter.cs"] = "gives its mode to FileSteps",
+    };
+
     [Fact]
     public void Source_ReadsTensorsInKnownPlacesOnly()
     {
@@ -69,6 +77,14 @@ public partial class SourceRulesTests
         Assert.True(!strays.Any(), "Use FileFacts: " + string.Join("; ", strays));
     }
 
+    [Fact]
+    public void Source_MakesMovesAndRemovesFilesInOnePlace()
+    {
+        // Tests stop the world before and after each step of FileSteps; a call past it is one that no test of kills has seen.
+        var strays = Lines().Where(l => FileCalls().IsMatch(l.Text) && !l.Text.Contains("FileSteps.Create(", StringComparison.Ordinal) && !FileMakers.ContainsKey(l.File)).Select(l => $"{l.File}({l.Number}): {l.Text.Trim()}");
+        Assert.True(!strays.Any(), "Use FileSteps, AtomicFile or AtomicOutput: " + string.Join("; ", strays));
+    }
+
     private static IEnumerable<(string File, int Number, string Text)> Lines() =>
         Directory.GetFiles(Path.Combine(Goldens.RepositoryRoot, "src"), "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal) && !f.Contains($"{Path.DirectorySeparatorChar}build{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
@@ -76,6 +92,9 @@ public partial class SourceRulesTests
 
     [GeneratedRegex(@"\b(FileInfo|DirectoryInfo|FileSystemInfo)\b|\bGet(LastWrite|Creation|LastAccess)Time|\bLastWriteTime")]
     private static partial Regex LinkFacts();
+
+    [GeneratedRegex(@"\bFile\.(Move|Delete|Replace|Copy|Create|CreateText|CreateSymbolicLink|WriteAll\w+|Append\w+|OpenWrite)\(|\bDirectory\.(Move|Delete|Create\w+)\(|\bFileMode\.(Create|CreateNew|OpenOrCreate|Append|Truncate)\b|\bnew StreamWriter\((?!stream\b)")]
+    private static partial Regex FileCalls();
 
     [GeneratedRegex(@"""[^""]*""")]
     private static partial Regex Quoted();

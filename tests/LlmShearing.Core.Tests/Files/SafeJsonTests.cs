@@ -49,6 +49,16 @@ public class SafeJsonTests
         Assert.True(Assert.ThrowsAny<JsonException>(() => SafeJson.Node($"{{\"{new string('n', 10_000)}\":\"\\ud800\"}}")).Message.Length < 400);
 
     [Fact]
+    public void WhatWasRead_CanBePartOfSomethingWritten()
+    {
+        static string Nested(int depth) => new string('[', depth) + new string(']', depth);
+        var whole = new System.Text.Json.Nodes.JsonObject { ["a"] = new System.Text.Json.Nodes.JsonArray(SafeJson.Node(Nested(48))) };
+        Assert.Contains(Nested(48), whole.ToJsonString(new JsonSerializerOptions()), StringComparison.Ordinal);
+        foreach (Action read in new Action[] { () => SafeJson.Node(Nested(49)), () => SafeJson.Document(Nested(49)), () => SafeJson.Element(Nested(49)) })
+            Assert.Contains("depth of 48", Assert.ThrowsAny<JsonException>(read).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Elements_NameTheRecord() =>
         Assert.StartsWith("record 1, 'a'", Assert.ThrowsAny<JsonException>(() => SafeJson.Elements(new MemoryStream("[{},{\"a\":\"\\ud800\"}]"u8.ToArray())).Count()).Message, StringComparison.Ordinal);
 }

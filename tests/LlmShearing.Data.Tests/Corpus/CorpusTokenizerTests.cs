@@ -38,6 +38,46 @@ public sealed class CorpusTokenizerTests : IDisposable
         Assert.Contains("line 1, byte", Assert.Throws<TokenDataException>(() => Tokenize(new() { RowLength = 4 }, "third")).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void MembersThatNobodyAskedFor_DoNotCostTheRecord()
+    {
+        string deep = new string('[', 900) + new string(']', 900);
+        _folder.Write("in/d/a.jsonl", "{\"meta\": \"\\ud83d\", \"\\ud83d\": 1, \"deep\": " + deep + ", \"text\": \"ab\"}");
+        Tokenize(new() { RowLength = 2, AddBos = false, AddEos = false });
+        Assert.Equal([ByteTokenizer.Ids("ab")], Rows("d"));
+        _folder.Write("in/d/a.jsonl", "{\"\\ud83d\": 1, \"deep\": " + deep + "}");
+        Assert.Contains("line 1: no member \"text\"; there are: \\ud83d, deep", Refused(new() { RowLength = 1, Overwrite = true }), StringComparison.Ordinal);
+        _folder.Write("in/d/a.jsonl", "{\"deep\": " + new string('[', 5000) + "}");
+        Assert.Contains("line 1, byte 1032: nested deeper than 1024", Refused(new() { RowLength = 1, Overwrite = true }), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("utf-16", true)]
+    [InlineData("utf-16BE", true)]
+    [InlineData("utf-16", false)]
+    [InlineData("utf-16BE", false)]
+    public void Utf16_IsCalledSo(string encoding, bool mark)
+    {
+        byte[] text = Encoding.GetEncoding(encoding).GetBytes((mark ? "\uFEFF" : "") + "{\"text\": \"plain words\"}\n");
+        foreach (string name in new[] { "a.jsonl", "a.txt", "a" })
+            Assert.Contains("line 1: the text is UTF-16", Assert.Throws<TokenDataException>(() => CorpusFile.ReadTexts(_folder.Write(name, text))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AFileWhoseNameSaysNothing_IsWhatItsFirstLineIs()
+    {
+        const string line = "{\"text\": \"ab\", \"x\": NaN}";
+        (IReadOnlyList<string> texts, bool plain) = CorpusFile.ReadTexts(_folder.Write("dump", line + "\n" + line));
+        Assert.Equal(["ab", "ab"], texts);
+        Assert.False(plain);
+        foreach ((string name, string content) in new[] { ("a.txt", line), ("dump", "{" + line), ("dump", "ab " + line), ("dump", "{\n}") })
+        {
+            (texts, plain) = CorpusFile.ReadTexts(_folder.Write(name, content));
+            Assert.Equal([content], texts);
+            Assert.True(plain);
+        }
+    }
+
     [Theory]
     [InlineData(RowRemainder.Carry, 4)]        // 16 ids in all
     [InlineData(RowRemainder.Drop, 3)]         // 8 and 7 and 1 ids
@@ -115,6 +155,20 @@ public sealed class CorpusTokenizerTests : IDisposable
         Assert.Equal(2, report.Domains[0].RepairedDocuments);
         File.Delete(_folder["in/d/a.jsonl"]);
         Assert.Contains("b.txt, line 2: the text is not valid UTF-8", Refused(new() { RowLength = 1, Overwrite = true }), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(InvalidTextPolicy.Refuse)]
+    [InlineData(InvalidTextPolicy.Replace)]
+    public void NamesWithHalfASurrogatePair_AreOtherMembers(InvalidTextPolicy policy)
+    {
+        var options = new CorpusTokenizerOptions { RowLength = 1, AddBos = false, AddEos = false, InvalidText = policy };
+        _folder.Write("in/d/a.jsonl", "{\"\\udc00\":1,\"text\":\"ab\",\"\\ud83dx\":{\"\\ud800\":\"\\ud800\"}}\n");
+        Assert.Equal(0, Tokenize(options).Domains[0].RepairedDocuments);
+        Assert.Equal(ByteTokenizer.Ids("ab"), Rows("d").Select(r => r[0]));
+
+        _folder.Write("in/d/a.jsonl", "{\"\\udc00x\":1,\"b\\n\":[2],\"c\":\"\\ud800\"}\n");
+        Assert.Contains("a.jsonl, line 1: no member \"text\"; there are: \uFFFDx, b\n, c. Name the right one.", Refused(new() { RowLength = 1, InvalidText = policy, Overwrite = true }), StringComparison.Ordinal);
     }
 
     [Fact]

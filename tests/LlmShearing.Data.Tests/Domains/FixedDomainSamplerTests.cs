@@ -151,7 +151,7 @@ public class FixedDomainSamplerTests
 
         Assert.Equal(["code", "web"], first.Domains);
         Assert.NotSame(first, catalog.Resolve("fixed"));
-        Assert.Equal("No domain sampler is registered as 'fxed'. Registered: fixed, random, reference-loss.", Assert.Throws<UnknownComponentException>(() => catalog.Resolve("fxed")).Message);
+        Assert.Equal("No domain sampler is registered as 'fxed'. Did you mean 'fixed'? Registered: fixed, random, reference-loss.", Assert.Throws<UnknownComponentException>(() => catalog.Resolve("fxed")).Message);
     }
 
     [Theory]

@@ -88,8 +88,37 @@ public sealed class InstructionFileTests : IDisposable
     [InlineData("""{"messages": [{"role": "assistant", "content": null, "tool_calls": [{"id": "x"}]}]}""", "messages[0] has tool_calls")]
     [InlineData("""{"messages": [{"role": "assistant", "content": "a", "weight": 0}]}""", "not to be learned")]
     [InlineData("""{"instruction": "q", "output": "a", "images": ["x.png"]}""", "has images")]
+    [InlineData("""{"instruction": "q", "output": "a", "response": "b"}""", "an output and another response")]
     public void Read_WhatWouldBeLost_IsRefused(string content, string message) =>
         Assert.Contains(message, Assert.Throws<TokenDataException>(() => Read(content)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Read_TheSameAnswerTwiceOrNaNBesideIt_IsOneAnswer()
+    {
+        InstructionRecord[] records = Read("""
+            {"instruction": "q", "output": "a", "response": "a"}
+            {"instruction": "q", "output": "", "response": "a", "score": NaN}
+            """);
+        Assert.All(records, r => Assert.Equal(("q", "a"), (((InstructionTask)r).Instruction, ((InstructionTask)r).Output)));
+    }
+
+    [Theory]
+    [InlineData("[{0}]")]
+    [InlineData("{0}\n")]
+    public void Read_Compressed_IsTheSame(string layout)
+    {
+        string path = _path + ".gz";
+        try
+        {
+            using (var packed = new System.IO.Compression.GZipStream(File.Create(path), System.IO.Compression.CompressionLevel.Fastest))
+                packed.Write(Encoding.UTF8.GetBytes(layout.Replace("{0}", """{"instruction": "do", "output": "a"}""", StringComparison.Ordinal)));
+            Assert.Equal("a", ((InstructionTask)InstructionFile.Read(path).Single()).Output);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 
     [Theory]
     [InlineData("""[{"instruction": "a", "output": "b"}, {"instruction": "a"}]""", "record 1 has the keys instruction; expected")]
@@ -119,6 +148,13 @@ public sealed class InstructionFileTests : IDisposable
         Assert.Throws<TokenDataException>(() => InstructionFile.Read(_path).ToList());
         File.WriteAllBytes(_path, [.. "[{\"input\": \"a\", \"output\": \""u8, 0xFF, .. "\"}]"u8]);
         Assert.Throws<TokenDataException>(() => InstructionFile.Read(_path).ToList());
+    }
+
+    [Fact]
+    public void Read_Utf16_IsCalledSo()
+    {
+        File.WriteAllText(_path, """{"input": "a", "output": "b"}""", Encoding.Unicode);
+        Assert.Contains("UTF-16", Assert.Throws<TokenDataException>(() => InstructionFile.Read(_path).ToList()).Message, StringComparison.Ordinal);
     }
 
     private InstructionRecord[] Read(string content)

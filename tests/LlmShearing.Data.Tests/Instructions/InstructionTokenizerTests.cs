@@ -94,6 +94,16 @@ public class InstructionTokenizerTests
         Assert.Equal("<|im_start|>user\ndo\n\nthis<|im_end|>\n<|im_start|>assistant\n", Create("chatml", Spm).Records.Render(new InstructionTask("do", "this", "x"), openAnswer: true));
 
     [Fact]
+    public void EncodeAll_AnswerBeforeTheFirstQuestion_IsCountedWhereItIsLeftOut()
+    {
+        ChatMessage[] messages = [new ChatMessage(ChatRole.Assistant, "hello"), new ChatMessage(ChatRole.User, "q"), new ChatMessage(ChatRole.Assistant, "a")];
+        InstructionRecord[] data = [new Conversation(messages), new Conversation(messages[1..]), new Conversation([new ChatMessage(ChatRole.System, "s"), .. messages])];
+        Assert.Equal(2, Create("vicuna", Spm).Records.EncodeAll(data).MessagesLeftOut);
+        Assert.Equal(0, Create("zephyr", Spm).Records.EncodeAll(data).MessagesLeftOut);
+        Assert.Throws<TokenDataException>(() => Create("llama-2", Spm).Records.EncodeAll(data));
+    }
+
+    [Fact]
     public void EncodeAll_TooLongAndEmptyRecords_AreCounted()
     {
         InstructionRecord[] data = [new InstructionTask("a", "", "b"), new InstructionTask(new string('x', 4000), "", "b"), new Conversation([new ChatMessage(ChatRole.User, "only")]), new InstructionTask("a", "", new string('y', 4000))];
@@ -153,6 +163,7 @@ public class InstructionTokenizerTests
         PaddingToken pad = PaddingToken.Of(tokenizer);
         Assert.Equal(tokenizer.UnknownTokenId, pad.Id);
         Assert.Contains("unknown token serves", pad.Reason, StringComparison.Ordinal);
+        Assert.Equal(pad.Id, PaddingToken.Of(tokenizer, pad.Id + 1).Id);
         Assert.Throws<TokenDataException>(() => PaddingToken.Of(TestTokenizer.Load(TestTokenizer.Json())));
     }
 

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using LlmShearing.Testing;
 
 namespace LlmShearing.Data.Tests;
 
@@ -20,6 +20,11 @@ public sealed class TokenWidthTests : IDisposable
     [InlineData(2, 32000, TokenDtype.Int32, "uint16", "int32")]
     [InlineData(2, 32000, TokenDtype.Int64, "uint16", "int64")]
     [InlineData(4, 32000, TokenDtype.Int64, "int32", "int64")]
+    [InlineData(2, 256, TokenDtype.Int32, "uint16", "int32")]
+    [InlineData(2, 256, TokenDtype.UInt32, "uint16", "uint32")]
+    [InlineData(2, 32, TokenDtype.Int32, "uint16", "int32")]
+    [InlineData(2, 32, TokenDtype.UInt64, "uint16", "uint64")]
+    [InlineData(4, 32000, TokenDtype.Int16, "int32", "int16")]
     public void WrongWidth_IsRefusedWithBothTypes(int width, int vocabulary, TokenDtype? read, string right, string wrong)
     {
         int[][] rows = Rows(vocabulary);
@@ -56,6 +61,30 @@ public sealed class TokenWidthTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData(TokenDtype.UInt16)]
+    public void OneIdOverAndOver_IsNotTakenForWiderIds(TokenDtype? read)
+    {
+        int[][] rows = [.. Enumerable.Range(0, 40).Select(i => Enumerable.Repeat(i % 2 == 0 ? 0 : 97, 16).ToArray())];
+        Mds("mds", 2, rows);
+        using ITokenRows found = TokenRows.Open(_folder["mds"], new TokenRowsOptions { Dtype = read });
+        int[] row = new int[16];
+        found.Read(1, row);
+        Assert.Equal(rows[1], row);
+    }
+
+    [Fact]
+    public void RowsThatAreMostlyPadding_AreReadAsTheirTypeWhenItIsNamed()
+    {
+        // One id, then zeros: nobody can tell these from wider ids.
+        int[][] rows = [.. Enumerable.Range(0, 40).Select(i => new[] { 1 + i, 0, 0, 0, 0, 0, 0, 0 })];
+        Mds("mds", 2, rows);
+        Assert.Contains("name the type", Assert.Throws<TokenDataException>(() => TokenRows.Open(_folder["mds"]).Dispose()).Message, StringComparison.Ordinal);
+        using ITokenRows found = TokenRows.Open(_folder["mds"], new TokenRowsOptions { Dtype = TokenDtype.UInt16 });
+        Assert.Equal(8, found.RowLength);
+    }
+
     [Fact]
     public void PaddedRows_AreNotTakenForWiderIds()
     {
@@ -81,35 +110,7 @@ public sealed class TokenWidthTests : IDisposable
         return [.. Enumerable.Range(0, 20).Select(_ => Enumerable.Range(0, 16).Select(_ => random.Next(1, vocabulary)).ToArray())];
     }
 
-    private static byte[] Bytes(int width, IEnumerable<int> ids) => [.. ids.SelectMany(id =>
-    {
-        byte[] bytes = new byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(bytes, id);
-        return bytes[..width];
-    })];
+    private void Stream(string name, int width, int[][] rows) => _folder.Write(name, RawMds.Bytes(width, rows.SelectMany(r => r)));
 
-    private void Stream(string name, int width, int[][] rows) => _folder.Write(name, Bytes(width, rows.SelectMany(r => r)));
-
-    // One shard without compression: the count, where each sample begins, the header, the samples.
-    private void Mds(string name, int width, int[][] rows)
-    {
-        const string header = """{"column_encodings": ["bytes"], "column_names": ["tokens"], "column_sizes": [null]}""";
-        byte[][] samples = [.. rows.Select(r => Bytes(width, r)).Select(b => (byte[])[.. BitConverter.GetBytes(b.Length), .. b])];
-        var shard = new List<byte>(BitConverter.GetBytes(rows.Length));
-        int at = 4 + (4 * (rows.Length + 1)) + header.Length;
-        foreach (byte[] sample in samples.Append([]))
-        {
-            shard.AddRange(BitConverter.GetBytes(at));
-            at += sample.Length;
-        }
-
-        shard.AddRange(System.Text.Encoding.ASCII.GetBytes(header));
-        foreach (byte[] sample in samples)
-            shard.AddRange(sample);
-        _folder.Write(name + "/shard.00000.mds", shard.ToArray());
-        _folder.Write(name + "/index.json", $$$"""
-            {"shards": [{"column_encodings": ["bytes"], "column_names": ["tokens"], "column_sizes": [null], "compression": null, "format": "mds", "hashes": [],
-             "raw_data": {"basename": "shard.00000.mds", "bytes": {{{shard.Count}}}, "hashes": {}}, "samples": {{{rows.Length}}}, "size_limit": 67108864, "version": 2, "zip_data": null}], "version": 2}
-            """);
-    }
+    private void Mds(string name, int width, int[][] rows) => RawMds.Write(_folder[name], width, rows);
 }

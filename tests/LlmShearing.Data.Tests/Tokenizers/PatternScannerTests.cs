@@ -82,6 +82,25 @@ public class PatternScannerTests
         Assert.Contains(problem, found, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("[", "ab", "]+")]
+    [InlineData("", "a|", "a")]
+    [InlineData("", "(", "")]
+    public void TryCompile_VeryLong_IsRefusedBeforeAnythingIsMade(string before, string repeated, string behind)
+    {
+        Assert.Null(PatternParser.TryCompile(before + string.Concat(Enumerable.Repeat(repeated, 50_000)) + behind, out string? found));
+        Assert.Contains("more than 4096", found, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TryCompile_Classes_TakeLittleMemory()
+    {
+        Compile(Tekken);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Compile(Tekken);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
     [Fact]
     public void Next_ExpressionWithoutEnd_IsRefused()
     {

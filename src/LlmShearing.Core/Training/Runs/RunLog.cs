@@ -20,7 +20,7 @@ internal sealed class RunLog : IDisposable
         string path = Path.Combine(folder, FileName);
         try
         {
-            var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+            var file = FileSteps.Create(path, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.Read });
             (long length, long last) = Keep(file, step ?? -1);
             file.SetLength(length);
             file.Position = length;

@@ -83,6 +83,7 @@ internal sealed record CheckpointFile(long Bytes, uint Crc32c);
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
     WriteIndented = true)]
 [JsonSerializable(typeof(TrainingState))]
 [JsonSerializable(typeof(SortedDictionary<string, CheckpointFile>))]

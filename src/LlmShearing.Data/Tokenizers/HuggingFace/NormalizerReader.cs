@@ -3,6 +3,8 @@ namespace LlmShearing.Tokenizers;
 /// <summary>Reads the <c>normalizer</c> of a tokenizer.json, and patterns, which other parts have too.</summary>
 internal static class NormalizerReader
 {
+    private const int ShownCharacters = 400;
+
     public static NormalizerChain Read(JsonField? field)
     {
         var steps = new List<Normalizer>();
@@ -39,7 +41,7 @@ internal static class NormalizerReader
             @"\s" => new SpaceScanner(),
             @"\p{N}" => new DigitScanner(individual: true),
             @"\p{N}+" => new DigitScanner(individual: false),
-            _ => PatternParser.TryCompile(pattern, out string? problem) ?? throw regex.Error($"asks for the regular expression '{pattern}', which is not supported because of {problem}."),
+            _ => PatternParser.TryCompile(pattern, out string? problem) ?? throw regex.Error($"asks for the regular expression '{(pattern.Length <= ShownCharacters ? pattern : pattern[..ShownCharacters] + "...")}', which is not supported because of {problem}."),
         };
     }
 

@@ -13,6 +13,9 @@ internal sealed class PatternParser
     private const int MostSteps = 4096;
     private const int MostNesting = 64;
 
+    // Published expressions have hundreds. Each character may cost a set of its own.
+    private const int MostCharacters = 4096;
+
     // Two letters that fold together with one (ligatures, sharp s).
     private static readonly string[] FoldingPairs = ["ss", "st", "ff", "fi", "fl"];
 
@@ -28,6 +31,12 @@ internal sealed class PatternParser
     /// <param name="problem">What is not supported, or null.</param>
     public static PatternScanner? TryCompile(string pattern, out string? problem)
     {
+        if (pattern.Length > MostCharacters)
+        {
+            problem = $"its length of {pattern.Length} characters, more than {MostCharacters}";
+            return null;
+        }
+
         try
         {
             Part whole = new PatternParser(pattern).ReadWhole();
@@ -243,7 +252,16 @@ internal sealed class PatternParser
             items.Add(item);
         }
         Func<int, bool>[] all = [.. items];
-        return new CodePointSet(c => Array.Exists(all, has => has(c)) != negated);
+        return new CodePointSet(c => IsAny(all, c) != negated);
+    }
+
+    // Not Array.Exists: its delegate would be made anew for each of 65,536 characters.
+    private static bool IsAny(Func<int, bool>[] items, int c)
+    {
+        foreach (Func<int, bool> has in items)
+            if (has(c))
+                return true;
+        return false;
     }
 
     /// <summary>One member of a class; its code point when it is a single one.</summary>

@@ -1,0 +1,8 @@
+// Rows that lie in a file or folder.
+namespace LlmShearing.Data;
+
+internal interface IStoredRows
+{
+    /// <summary>The file or folder, for messages.</summary>
+    string Place { get; }
+}
