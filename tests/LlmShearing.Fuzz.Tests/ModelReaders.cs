@@ -23,7 +23,8 @@ internal static class ModelReaders
             Config.Replace("\"llama\"", "\"mistral\"", StringComparison.Ordinal).Replace("LlamaFor", "MistralFor", StringComparison.Ordinal)
                 .Replace("\"use_cache\"", "\"sliding_window\": 64, \"use_cache\"", StringComparison.Ordinal),
             f => LlamaConfigJson.Load(f));
-        yield return new("model-config", "config.json", FuzzShape.Json, Folder, ReadModel);
+        // A config may announce as many blocks as are allowed: all their tensors are then listed as missing.
+        yield return new("model-config", "config.json", FuzzShape.Json, Folder, ReadModel) { MaxBytes = 64L << 20 };
         yield return new("safetensors", "model.safetensors", FuzzShape.Safetensors, Folder, f =>
         {
             using SafetensorsReader reader = SafetensorsReader.Open(Path.Combine(f, "model.safetensors"));
