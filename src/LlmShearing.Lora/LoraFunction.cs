@@ -1,6 +1,6 @@
 // A projection with its adapter as one step of the graph: y = x Wᵀ + b + s · drop(x) Aᵀ Bᵀ with a frozen W. Kept for the backward pass are drop(x)
-// and h [N, r]; for the gradient of x the mask is drawn again. Products are made in the type of the activations with float32 sums inside, as mixed precision does;
-// the factors and their gradients stay float32. Composed step by step (see LoraTap), autograd would keep and add tensors of the activations' size.
+// and h [N, r]; for the gradient of x the mask is drawn again. On 16-bit activations the adapter's part is added in float32 and rounded once, with and without
+// a graph; the backward pass makes its products in the type of the activations, as mixed precision does. The factors and their gradients stay float32. Composed step by step (see LoraTap), autograd would keep and add tensors of the activations' size.
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -15,9 +15,9 @@ internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
 
     public override string Name => "LoraProjection";
 
-    /// <summary>Whether this projection can be run here. Without a graph 16-bit activations are left to <see cref="LoraTap.Compose"/>, whose product of the factors is float32.</summary>
+    /// <summary>Whether this projection can be run here; what cannot is left to <see cref="LoraTap.Compose"/>.</summary>
     public static bool Supports(Projection projection, Tensor x) =>
-        x.dtype == projection.weight.dtype && (x.dtype == ScalarType.Float32 || (x.dtype == ScalarType.BFloat16 && is_grad_enabled()))
+        x.dtype == projection.weight.dtype && x.dtype is (ScalarType.Float32 or ScalarType.BFloat16)
         && !projection.weight.requires_grad && projection.bias is not { requires_grad: true } && x.NumberOfElements > 0;
 
     /// <summary>The projection's output with the adapter's part.</summary>
@@ -77,12 +77,38 @@ internal sealed class LoraFunction : autograd.SingleTensorFunction<LoraFunction>
     private static (Tensor Y, Tensor Kept, Tensor H) Compute(Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, double scale, DropoutMask? mask)
     {
         Tensor rows = x.contiguous().view(-1, weight.shape[1]);                                   // [N, in]
-        Tensor y = LinearProduct.Forward(rows, weight, bias);                                     // [N, out]
         Tensor kept = mask is { } m ? m.Drop(rows) : rows;
-        Tensor h = nn.functional.linear(kept, Widened(a, 0, x.dtype));
-        h.mul_(FactorOf(scale, mask));
-        y.addmm_(h, Widened(b, 1, x.dtype).t());
+        double factor = FactorOf(scale, mask);
+        Tensor y, h;                                                                              // [N, out], [N, R]
+        if (x.dtype == ScalarType.Float32)
+        {
+            y = LinearProduct.Forward(rows, weight, bias);
+            h = nn.functional.linear(kept, Widened(a, 0, x.dtype));
+            h.mul_(factor);
+            y.addmm_(h, Widened(b, 1, x.dtype).t());
+        }
+        else
+        {
+            // In the shape that comes, as without an adapter: libtorch adds a bias in 16 bits at another place when the rows are flattened.
+            Tensor own = LinearProduct.Forward(x, weight, bias).reshape(-1, weight.shape[0]);
+            (y, h) = AddRoundedOnce(own, kept, a, b, factor);
+        }
+
         return (y.view([.. x.shape[..^1], weight.shape[0]]), kept, h);
+    }
+
+    // The adapter's part and the sum in float32, as PEFT computes them on a 16-bit base; only the sum is rounded. What is kept for the backward pass is in 16 bits.
+    private static (Tensor Y, Tensor H) AddRoundedOnce(Tensor y, Tensor kept, Tensor a, Tensor b, double factor)
+    {
+        using var scope = NewDisposeScope();
+        Tensor low;                                                                               // [N, R]
+        using (Tensor wide = kept.to(ScalarType.Float32))
+            low = nn.functional.linear(wide, Widened(a, 0, ScalarType.Float32));
+        low.mul_(factor);
+        using Tensor sum = y.to(ScalarType.Float32);                                              // [N, out]
+        sum.addmm_(low, Widened(b, 1, ScalarType.Float32).t());
+        Tensor h = low.narrow(1, 0, a.shape[0]).to(y.dtype).contiguous();                         // [N, r]
+        return (sum.to(y.dtype).MoveToOuterDisposeScope(), h.MoveToOuterDisposeScope());
     }
 
     // Dropout's factor of what is kept goes with the scale, so that the mask is 0 or 1, exact in every type.

@@ -1,10 +1,11 @@
 // Adapters written by PEFT: logits, merged weights and gradients.
 using LlmShearing.Testing;
+using Xunit.Abstractions;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Lora.Tests;
 
-public class PeftGoldenTests
+public class PeftGoldenTests(ITestOutputHelper log)
 {
     public static TheoryData<string> Cases => LoraCase.Present();
 
@@ -17,11 +18,15 @@ public class PeftGoldenTests
         using var scope = NewDisposeScope();
         using IDisposable frozen = no_grad();
         using LlamaModel model = golden.LoadBase();
-        Tensor ids = LoraCase.Ids(reference);
-        Near.Equal(golden.Values(reference, "logits_base"), LoraCase.Floats(model.forward(ids)), LogitTolerance(golden), LogitTolerance(golden), "base logits");
+        Same(golden, reference, "logits_base", model, "base");
         using (LoraAttachment attachment = LoraAttachment.Load(golden.Folder, model))
-            Near.Equal(golden.Values(reference, "logits_attached"), LoraCase.Floats(model.forward(ids)), AttachedTolerance(golden), golden.Dtype == ScalarType.BFloat16 ? 0 : LoraCase.LogitTolerance, "attached logits");
-        Near.Equal(golden.Values(reference, "logits_base"), LoraCase.Floats(model.forward(ids)), LogitTolerance(golden), LogitTolerance(golden), "base logits afterwards");
+        {
+            Same(golden, reference, "logits_attached", model, "attached");
+            using (enable_grad())
+                Same(golden, reference, "logits_attached", model, "attached in training");
+        }
+
+        Same(golden, reference, "logits_base", model, "base afterwards");
     }
 
     [Theory]
@@ -51,7 +56,7 @@ public class PeftGoldenTests
                 Near.Equal(reference.Floats("merged." + weight), actual, 1e-6, what: weight);
         }
 
-        Near.Equal(golden.Values(reference, "logits_merged"), LoraCase.Floats(model.forward(LoraCase.Ids(reference))), LogitTolerance(golden), LogitTolerance(golden), "merged logits");
+        Same(golden, reference, "logits_merged", model, "merged");
     }
 
     [GoldenFact("hf/lora/merge-bf16")]
@@ -99,11 +104,15 @@ public class PeftGoldenTests
         Assert.All(model.NamedWeights(), w => Assert.True(w.Weight.grad is null || attachment.Parameters.Any(p => p.Name.EndsWith(w.Name, StringComparison.Ordinal))));
     }
 
-    // Reference logits of a bfloat16 model differ by up to 0.098 from those in float32 (hf/models/README.md); kernels round in other places.
-    private static double LogitTolerance(LoraCase golden) => golden.Dtype == ScalarType.BFloat16 ? 0.098 : LoraCase.LogitTolerance;
-
-    // The update is added in float32 and rounded once, as PEFT does: at most 0.065 from it. Rounded before it is added, it is 0.09.
-    private static double AttachedTolerance(LoraCase golden) => golden.Dtype == ScalarType.BFloat16 ? 0.08 : LoraCase.LogitTolerance;
+    // In bfloat16 the kernels of every processor round in other places: what is left is the 0.098 that the goldens state (hf/models/README.md) between bfloat16 and
+    // float32. That an update is rounded once is seen bit for bit on a single projection (LoraFunctionTests).
+    private void Same(LoraCase golden, GoldenTensors reference, string key, LlamaModel model, string route)
+    {
+        float[] expected = golden.Values(reference, key), actual = LoraCase.Floats(model.forward(LoraCase.Ids(reference)).detach());
+        log.WriteLine($"{route}: at most {expected.Zip(actual).Max(p => Math.Abs((double)p.First - p.Second)):g3} apart");
+        (double absolute, double relative) = golden.Dtype == ScalarType.BFloat16 ? (0.098, 0) : (LoraCase.LogitTolerance, LoraCase.LogitTolerance);
+        Near.Equal(expected, actual, absolute, relative, route + " logits");
+    }
 
     private static void AssertSameBits(float[] expected, float[] actual, string weight)
     {
