@@ -1,5 +1,6 @@
 // shear eval: perplexity of a model, or of a plan before it is applied; over a text, or domain by domain over token rows.
 using System.CommandLine;
+using LlmShearing.Data;
 using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Cli;
@@ -56,7 +57,7 @@ internal sealed class EvalCommand : ShearCommand
         PerplexityProtocol protocol = _evaluation.Read(run, ids is not null);
         int vocabulary = ModelFolder.Config(folder).Shape.VocabSize;
         if (ids is not null)
-            VocabularyCheck.Rows(run.Get(_data.Ids)!, "row", ids, vocabulary);
+            ids.EnsureIdsBelow(vocabulary, run.Get(_data.Ids)!);
         ids ??= Encode(_data.Texts(run), protocol, TokenizerLoader.Load(folder), vocabulary);
         long start = run.Surroundings.Time.GetTimestamp();
         using OpenModel model = ModelFolder.Open(run, _model);

@@ -30,7 +30,7 @@ internal sealed record EvaluationText(string Path, IReadOnlyList<string>? Record
         int vocabulary = ModelFolder.Config(modelFolder).Shape.VocabSize;
         if (Ids is not null)
         {
-            VocabularyCheck.Rows(Path, "row", Ids, vocabulary);
+            Ids.EnsureIdsBelow(vocabulary, Path);
             return Ids;
         }
 

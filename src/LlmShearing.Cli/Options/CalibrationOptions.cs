@@ -31,7 +31,7 @@ internal sealed class CalibrationOptions
             return [];
         IReadOnlyList<int[]>? ids = _data.Rows(run);
         IReadOnlyList<int[]> rows = ids ?? FromText(run, _data.Texts(run), TokenizerLoader.Load(model));
-        VocabularyCheck.Rows(ids is null ? string.Join(", ", Files(run)) : run.Get(_data.Ids)!, ids is null ? "window" : "row", rows, ModelFolder.Config(model).Shape.VocabSize);
+        rows.EnsureIdsBelow(ModelFolder.Config(model).Shape.VocabSize, ids is null ? string.Join(", ", Files(run)) : run.Get(_data.Ids)!, ids is null ? "window" : "row");
         return rows;
     }
 

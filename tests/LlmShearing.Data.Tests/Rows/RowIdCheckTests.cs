@@ -12,4 +12,15 @@ public class RowIdCheckTests
         Assert.Contains("text, row 1, token 1: id 7", message, StringComparison.Ordinal);
         Assert.Contains("vocabulary of 7", message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void EnsureIdsBelow_RowsInMemory_NamesPlaceUnitAndPosition()
+    {
+        int[][] rows = [[0, 7], [1, 2, -1]];
+        rows[..1].EnsureIdsBelow(8, "a.json");
+        Assert.Contains("a.json, row 0, token 1: id 7 is outside the model's vocabulary of 7", Message(7, "row"), StringComparison.Ordinal);
+        Assert.Contains("a.json, window 1, token 2: id -1 is outside the model's vocabulary of 8", Message(8, "window"), StringComparison.Ordinal);
+
+        string Message(int vocabulary, string unit) => Assert.Throws<TokenDataException>(() => rows.EnsureIdsBelow(vocabulary, "a.json", unit)).Message;
+    }
 }
