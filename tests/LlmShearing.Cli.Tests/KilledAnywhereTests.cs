@@ -1,5 +1,5 @@
 // Every verb that writes is stopped before and after each call that creates, renames or removes, as a kill would; the same command again must give the bytes of an
-// undisturbed run and leave nothing else.
+// undisturbed run and leave nothing else. `train` and `run` are also killed by the system, as processes, in the middle of training.
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -9,6 +9,8 @@ namespace LlmShearing.Cli.Tests;
 
 public sealed class KilledAnywhereTests : IDisposable
 {
+    private const int Stride = 11;
+
     private readonly Scratch _scratch = new();
 
     public KilledAnywhereTests()
@@ -102,6 +104,46 @@ public sealed class KilledAnywhereTests : IDisposable
         Check(n => ["fold", Shear.Demo, "--run", _scratch["training"], .. size, "--out", _scratch[n]]);
     }
 
+    // Once the stages are done, every step of what is left: manifest, result, measurements.
+    [Fact]
+    public void Run_ItsStagesDone()
+    {
+        string recipe = Recipe();
+        Check(n => ["run", recipe, "--out", _scratch[n]], only: "undisturbed");
+    }
+
+    // From the start, about 20 of some 240 steps, a second each: so that all stages are met. Their own steps are the other tests'.
+    [Fact]
+    public void Run()
+    {
+        string recipe = Recipe();
+        Check(n => ["run", recipe, "--out", _scratch[n]], stride: Stride);
+    }
+
+    // A process of its own, killed by the system while it trains, when the given checkpoint is there; and `run` in either of its stages.
+    [Theory]
+    [InlineData("train", "undisturbed.run", "killed.run")]
+    [InlineData("run", "undisturbed.run/learn.run", "killed.run/learn.run")]
+    [InlineData("run", "undisturbed.run/continue.run", "killed.run/continue.run")]
+    public void Process_KilledInTraining_GoesOnToTheSameBytes(string verb, string whole, string killed)
+    {
+        const string Checkpoint = "checkpoints/step-00000002";
+        Func<string, string[]> command = verb == "run"
+            ? n => ["run", Recipe(steps: 6), "--out", _scratch[n]]
+            : n => ["train", Shear.Demo, "--file", _scratch["corpus/web/0.jsonl"], "--length", "16", "--steps", "6", "--batch-size", "2", "--micro-batch", "1", "--checkpoint-every", "1", "--keep", "9", "--out", _scratch[n]];
+        ShearResult first = Shear.Run(command("undisturbed"));
+        Assert.True(first.Code == 0, first.Error);
+        Assert.True(Directory.Exists(_scratch[$"{whole}/{Checkpoint}"]), string.Join(", ", Directory.GetDirectories(_scratch[whole + "/checkpoints"])));
+        Assert.NotEqual(0, KilledProcess.Run(command("killed"), () => Directory.Exists(_scratch[$"{killed}/{Checkpoint}"])));
+        Assert.False(Directory.Exists(_scratch["killed"]), "it had ended before it was killed");
+        ShearResult again = Shear.Run([.. command("killed"), "--json"]);
+        Assert.True(again.Code == 0, again.Error);
+        if (verb == "train")
+            Assert.InRange(again.Json.GetProperty("resumed_at").GetInt64(), 2, 5);
+        Assert.Equal(Tree(_scratch["undisturbed"]), Tree(_scratch["killed"]));
+        Assert.Equal(["corpus", "killed", "killed.run", "undisturbed", "undisturbed.run"], _scratch.Names.Except(["rows", "recipe.json"]));
+    }
+
     [Fact]
     public void AnotherResult_IsRefused()
     {
@@ -134,7 +176,9 @@ public sealed class KilledAnywhereTests : IDisposable
     /// <param name="only">Steps count from the first whose path has this text; null = from the beginning.</param>
     /// <param name="prepare">Makes what is there before, at the given path.</param>
     /// <param name="killed">Looks at the given path after the kill; also gets the undisturbed content.</param>
-    private void Check(Func<string, string[]> command, string? only = null, Action<string>? prepare = null, Action<string, IReadOnlyDictionary<string, string>>? killed = null)
+    /// <param name="stride">Stops only at steps that are a multiple of this.</param>
+    private void Check(
+        Func<string, string[]> command, string? only = null, Action<string>? prepare = null, Action<string, IReadOnlyDictionary<string, string>>? killed = null, int stride = 1)
     {
         const string Name = "undisturbed";
         string[] names = [.. _scratch.Names];
@@ -159,7 +203,7 @@ public sealed class KilledAnywhereTests : IDisposable
                 if (!dead)
                     last = $"{what} {path}";
                 // A dead process takes no further step.
-                if (dead || step++ == kills)
+                if (dead || step++ == kills * stride)
                 {
                     dead = true;
                     throw new KilledException();
@@ -186,6 +230,18 @@ public sealed class KilledAnywhereTests : IDisposable
         }
 
         Assert.True(kills > 4, $"{kills} steps");
+    }
+
+    // Two domains, measured before and after; the least of training that goes through both stages.
+    private string Recipe(int steps = 1)
+    {
+        if (!Directory.Exists(_scratch["rows"]))
+            Shear.Json("tokenize", _scratch["corpus"], "--tokenizer", Shear.Demo, "--length", "16", "--out", _scratch["rows"]);
+        string rows = JsonSerializer.Serialize(_scratch["rows"]), training = $"\"steps\": {steps}, \"batch-size\": 2, \"micro-batch\": 2, \"checkpoint-every\": 1, \"keep\": 9";
+        return _scratch.Write("recipe.json", $$"""
+            { "model": {{JsonSerializer.Serialize(Shear.Demo)}}, "data": {{rows}}, "held-out": {{rows}}, "target": { "intermediate": 320 },
+              "learn": { {{training}}, "held-out-rows": 2, "accept-unconverged": true }, "continue": { {{training}}, "held-out-rows": 2 } }
+            """);
     }
 
     private static bool Same(IReadOnlyDictionary<string, string> a, IReadOnlyDictionary<string, string> b) => a.Count == b.Count && a.All(f => b.TryGetValue(f.Key, out string? hash) && hash == f.Value);

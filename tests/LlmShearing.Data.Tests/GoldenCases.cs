@@ -7,7 +7,7 @@ namespace LlmShearing.Data.Tests;
 
 internal static class GoldenCases
 {
-    /// <summary>The JSON objects below a folder, with their paths relative to the goldens, in order; none when the folder is absent.</summary>
+    /// <summary>The JSON objects below a folder, with their paths relative to the goldens and in order; none without the folder.</summary>
     public static IEnumerable<(string File, JsonObject Json)> Files(string folder)
     {
         if (Goldens.TryPath(folder) is not { } root)
@@ -17,7 +17,10 @@ internal static class GoldenCases
                 yield return ($"{folder}/{Path.GetRelativePath(root, path).Replace('\\', '/')}", json);
     }
 
-    /// <summary>One row for each case of each file. Without any there is one that no file has: it is skipped with the folder, and fails when the folder is there.</summary>
+    /// <summary>
+    /// One row for each case of each file. Without any there is one that no file has: it is skipped with the folder, and fails when the
+    /// folder is there.
+    /// </summary>
     /// <param name="folder">Folder relative to the goldens.</param>
     /// <param name="cases">Names of the cases in a file; none for a file of another kind.</param>
     public static TheoryData<string, string> In(string folder, Func<JsonObject, IEnumerable<string>> cases)
@@ -36,11 +39,14 @@ internal static class GoldenCases
     /// <param name="array">The array of a file; null for a file of another kind.</param>
     /// <param name="which">Which elements count; null = all.</param>
     public static TheoryData<string, string> In(string folder, Func<JsonObject, JsonNode?> array, Func<JsonNode, bool>? which = null) =>
-        In(folder, json => array(json) is JsonArray list ? Enumerable.Range(0, list.Count).Where(i => which?.Invoke(list[i]!) ?? true).Select(i => $"{i}") : []);
+        In(folder, json => array(json) is JsonArray list
+            ? Enumerable.Range(0, list.Count).Where(i => which?.Invoke(list[i]!) ?? true).Select(i => $"{i}")
+            : []);
 
     /// <summary>A file by its path relative to the goldens.</summary>
     public static JsonObject Read(string file) => JsonNode.Parse(File.ReadAllText(Goldens.Path(file)))!.AsObject();
 
     /// <summary>An element of an array by its number.</summary>
-    public static JsonNode At(this JsonNode? array, string number) => array![int.Parse(number, System.Globalization.CultureInfo.InvariantCulture)]!;
+    public static JsonNode At(this JsonNode? array, string number) =>
+        array![int.Parse(number, System.Globalization.CultureInfo.InvariantCulture)]!;
 }

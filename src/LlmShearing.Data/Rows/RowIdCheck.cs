@@ -52,6 +52,8 @@ public static class RowIdCheck
     {
         for (int t = 0; t < ids.Length; t++)
             if ((uint)ids[t] >= (uint)vocabularySize)
-                throw new TokenDataException($"{place}, {unit} {row}, token {t}: id {ids[t]} is outside the model's vocabulary of {vocabularySize}. Tokenise the text with the model's own tokenizer.");
+                throw new TokenDataException(
+                    $"{place}, {unit} {row}, token {t}: id {ids[t]} is outside the model's vocabulary of {vocabularySize}. "
+                    + "Tokenise the text with the model's own tokenizer.");
     }
 }
