@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs the four libraries and the tool into artifacts/packages. The tool contains libtorch, so it has one package for each platform and a small
+# Packs the libraries and the tool into artifacts/packages. The tool contains libtorch, so it has one package for each platform and a small
 # one that points to them. By default it is made for this platform only; for more, each of which fetches its libtorch:
 #   ToolPlatforms='linux-x64;osx-arm64;win-x64;win-arm64' ./build.sh pack
 set -euo pipefail

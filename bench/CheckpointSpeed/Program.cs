@@ -8,6 +8,8 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using LlmShearing;
+using LlmShearing.Checkpoints;
+using LlmShearing.Surgery;
 
 return args switch
 {

@@ -2,8 +2,12 @@
 // Prints JSON. The two ways of reading take turns in one process. Usage: DataStreams [ROWS] [LENGTH] [BATCHES] [ROUNDS]
 using System.Diagnostics;
 using System.Text.Json;
-using LlmShearing;
-using LlmShearing.Data;
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Shards;
+using LlmShearing.Training.Runs;
 
 int rows = args.Length > 0 ? int.Parse(args[0]) : 2000, length = args.Length > 1 ? int.Parse(args[1]) : 1024;
 int batches = args.Length > 2 ? int.Parse(args[2]) : 500, rounds = args.Length > 3 ? int.Parse(args[3]) : 5;

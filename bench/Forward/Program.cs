@@ -3,6 +3,8 @@
 using System.Diagnostics;
 using System.Text.Json;
 using LlmShearing;
+using LlmShearing.Devices;
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
 string folder = args.Length > 0 ? args[0] : Path.Combine(AppContext.BaseDirectory, "../../../../samples/models/demo-llama-2.5m");

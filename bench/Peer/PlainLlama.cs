@@ -1,5 +1,4 @@
 // The same model as a user of eager PyTorch writes it: tensor operators and autograd, nothing chunked, nothing computed again. What this library is compared with.
-using LlmShearing;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

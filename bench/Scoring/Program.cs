@@ -7,6 +7,11 @@ using System.Diagnostics;
 using System.Text.Json;
 using LlmShearing;
 using LlmShearing.Bench;
+using LlmShearing.Checkpoints;
+using LlmShearing.Devices;
+using LlmShearing.Evaluation;
+using LlmShearing.Execution;
+using LlmShearing.Scoring;
 using static TorchSharp.torch;
 
 if (args.Length == 0)

@@ -6,7 +6,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using LlmShearing.Data;
+using LlmShearing.Data.Corpus;
 using LlmShearing.Tokenizers;
 
 if (args.Length is < 2 or > 5)

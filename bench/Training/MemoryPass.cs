@@ -1,9 +1,10 @@
+using LlmShearing.Training.Optimization;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Bench;
 
 /// <summary>Reads and writes parameters, gradients and moments once: the cheapest thing with the memory traffic of an optimizer.</summary>
-internal sealed class MemoryPass(AdamW adam, LlamaModel model)
+internal sealed class MemoryPass(AdamWOptimizer adam, LlamaModel model)
 {
     public void Run()
     {

@@ -12,8 +12,13 @@ using System.Diagnostics;
 using System.Text.Json;
 using LlmShearing;
 using LlmShearing.Bench;
+using LlmShearing.Devices;
 using LlmShearing.Lora;
 using LlmShearing.Masks;
+using LlmShearing.Masks.Learning;
+using LlmShearing.Planning;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Steps;
 using static TorchSharp.torch;
 
 bool memory = args is ["memory", ..];
@@ -41,7 +46,7 @@ if (memory)
 double adapters = memory ? ResidentMemory.Growth(() => Adapters(whole: true)) : 0;
 double everything = memory ? ResidentMemory.Growth(Everything) : 0;
 using var full = new FullModel(model);
-using var adam = new AdamW(full.Groups(new OptimizerOptions()));
+using var adam = new AdamWOptimizer(full.Groups(new OptimizerSettings()));
 var keep = new TrainingStep(full, new TrainingStepOptions { Recompute = false });
 var recompute = new TrainingStep(full, new TrainingStepOptions { Recompute = true });
 string name = Path.GetFileName(folder.TrimEnd('/'));
@@ -68,7 +73,7 @@ using Tensor peerIds = tensor(ids.Select(i => (long)i).ToArray(), batch, length)
 using var peerAdam = optim.AdamW(peer.Parameters, 1e-9, weight_decay: 0.01);
 using LlamaModel? wide = type == ScalarType.Float32 ? null : LlamaModel.Load(folder, ScalarType.Float32);
 using FullModel? wideFull = wide is null ? null : new FullModel(wide);
-using AdamW? wideAdam = wideFull is null ? null : new AdamW(wideFull.Groups(new OptimizerOptions()));
+using AdamWOptimizer? wideAdam = wideFull is null ? null : new AdamWOptimizer(wideFull.Groups(new OptimizerSettings()));
 TrainingStep? wideStep = wideFull is null ? null : new TrainingStep(wideFull, new TrainingStepOptions { Recompute = false });
 List<double> p = [], k = [], r = [], a = [], m = [], n = [], l = [], d = [], g = [], e = [], o = [], w = [];
 for (int i = -1; i < rounds; i++)
@@ -112,7 +117,7 @@ void PeerStep()
 void WholeStep()
 {
     Step(keep);
-    adam.Step([.. adam.Groups.Select(_ => 0.0)], AdamW.ClipScale(adam.GradientNorm(), 1));
+    adam.Step([.. adam.Groups.Select(_ => 0.0)], AdamWOptimizer.ClipScale(adam.GradientNorm(), 1));
 }
 
 void WideStep()
@@ -141,7 +146,7 @@ double Adapters(bool whole, double dropout = 0.05)
 {
     using LoraAttachment attachment = new LoraAdapter(LoraOptions.ShortenedLlama with { Dropout = dropout }).Attach(model);
     var trainable = new LoraTrainable(attachment);
-    using var optimizer = new AdamW(trainable.Groups(new OptimizerOptions()));
+    using var optimizer = new AdamWOptimizer(trainable.Groups(new OptimizerSettings()));
     var step = new TrainingStep(trainable, new TrainingStepOptions { Recompute = whole });
     double seconds = 0;
     for (int i = 0; i < (whole ? 2 : 1); i++)
@@ -159,7 +164,7 @@ double Adapters(bool whole, double dropout = 0.05)
 void Everything()
 {
     using var trainable = new FullModel(model);
-    using var optimizer = new AdamW(trainable.Groups(new OptimizerOptions()));
+    using var optimizer = new AdamWOptimizer(trainable.Groups(new OptimizerSettings()));
     var step = new TrainingStep(trainable, new TrainingStepOptions { Recompute = true });
     for (int i = 0; i < 2; i++)
     {

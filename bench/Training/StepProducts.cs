@@ -1,3 +1,4 @@
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Bench;

@@ -1,5 +1,6 @@
 // A criterion of one's own: Block Influence, tilted so that blocks in the middle go more easily than those at the ends.
 using System.ComponentModel.DataAnnotations;
+using LlmShearing.Scoring;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 

@@ -1,7 +1,8 @@
 // A generic host, a criterion of one's own found by name, options from appsettings.json.
 // Run from the root of the repository: dotnet run --project samples/CustomScorer
 using LlmShearing;
-using LlmShearing.Data;
+using LlmShearing.Data.Calibration;
+using LlmShearing.DependencyInjection;
 using LlmShearing.Samples;
 using LlmShearing.Tokenizers;
 using Microsoft.Extensions.Configuration;

@@ -1,6 +1,9 @@
 // Score, plan, measure, cut: no container, one screen. Run from the root of the repository: dotnet run --project samples/Quickstart
 using LlmShearing;
-using LlmShearing.Data;
+using LlmShearing.Data.Calibration;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
+using LlmShearing.Surgery;
 using LlmShearing.Tokenizers;
 
 string folder = args.ElementAtOrDefault(0) ?? "samples/models/demo-llama-2.5m";

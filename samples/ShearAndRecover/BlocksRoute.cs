@@ -1,4 +1,8 @@
+using LlmShearing.Checkpoints;
+using LlmShearing.DependencyInjection;
 using LlmShearing.Lora;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
 using Microsoft.Extensions.Options;
 
 namespace LlmShearing.Samples;
@@ -25,7 +29,7 @@ internal sealed class BlocksRoute(ShearingPlanner planner, LlamaPruner pruner, T
         TrainingResult result = trainer.Run(
             new LoraTrainable(adapters),
             data,
-            new TrainingRunOptions { Steps = o.Steps, Optimizer = new OptimizerOptions { LearningRate = o.LearningRate, WarmupSteps = o.Steps / 10 } },
+            new TrainingRunOptions { Steps = o.Steps, Optimizer = new OptimizerSettings { LearningRate = o.LearningRate, WarmupSteps = o.Steps / 10 } },
             runFolder: Path.Combine(o.Output, "run"),
             progress: progress,
             cancellationToken: stopping);

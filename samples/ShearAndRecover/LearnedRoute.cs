@@ -1,4 +1,10 @@
+using LlmShearing.Checkpoints;
 using LlmShearing.Masks;
+using LlmShearing.Masks.Learning;
+using LlmShearing.Planning;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -43,7 +49,7 @@ internal sealed partial class LearnedRoute(
         bool Train(ITrainable trainable, string run, int steps, double rate, int seed)
         {
             using ITrainingData data = text.Batches(o.BatchSize, seed);
-            var settings = new TrainingRunOptions { Steps = steps, Seed = seed, Optimizer = new OptimizerOptions { LearningRate = rate, WarmupSteps = steps / 10 } };
+            var settings = new TrainingRunOptions { Steps = steps, Seed = seed, Optimizer = new OptimizerSettings { LearningRate = rate, WarmupSteps = steps / 10 } };
             return trainer.Run(trainable, data, settings, Path.Combine(o.Output, run), progress: progress, cancellationToken: stopping).Stop != TrainingStop.Interrupted;
         }
     }

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using LlmShearing.Masks;
+using LlmShearing.Masks.Learning;
+using LlmShearing.Planning;
 
 namespace LlmShearing.Samples;
 

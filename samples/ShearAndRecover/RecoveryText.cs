@@ -1,5 +1,7 @@
-using LlmShearing.Data;
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Rows;
 using LlmShearing.Tokenizers;
+using LlmShearing.Training.Runs;
 
 namespace LlmShearing.Samples;
 

@@ -1,4 +1,5 @@
 // The container that the command line works from: the registrations that any host makes with AddLlmShearing.
+using LlmShearing.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmShearing.Cli;

@@ -1,8 +1,10 @@
 // Entry point of `shear`: connects the process's console and its Ctrl-C to the command line.
 using System.Runtime.InteropServices;
 using LlmShearing.Cli;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Devices;
 
-LlmShearing.TorchProcess.Prepare();
+LlmShearing.Devices.TorchProcess.Prepare();
 using var cancellation = new CancellationTokenSource();
 
 // The first signal asks the work to stop and clean up; a second one ends the process at once.

@@ -1,4 +1,8 @@
 // The second half of the facade: measure a plan before cutting, then cut.
+using LlmShearing.Evaluation;
+using LlmShearing.Surgery;
+using LlmShearing.Telemetry;
+
 namespace LlmShearing;
 
 public sealed partial class LlamaPruner

@@ -1,4 +1,7 @@
 // The facade: score, plan, apply and evaluate in one place, with or without a container.
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
+using LlmShearing.Telemetry;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -2,6 +2,7 @@
 // sequential generator, the same on every device and for any cut into pieces, and made again where it is needed instead of kept.
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using LlmShearing.Devices;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using LlmShearing.Training.Steps;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;

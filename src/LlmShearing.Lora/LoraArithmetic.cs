@@ -1,4 +1,5 @@
 // W' = W + s · B A, in tiles of rows. Memory and out-of-core merging both come here with the same tiles, so that they agree bit for bit.
+using LlmShearing.Devices;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Lora;

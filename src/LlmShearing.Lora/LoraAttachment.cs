@@ -1,4 +1,8 @@
 // Adapters on one resident model: owns their weights and everything that must be undone.
+using LlmShearing.Checkpoints;
+using LlmShearing.Devices;
+using LlmShearing.Model;
+using LlmShearing.Training.Optimization;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

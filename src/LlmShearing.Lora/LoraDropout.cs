@@ -1,5 +1,6 @@
 // Dropout on the input of the adapters of one model. Masks derive from the micro-batch and the projection alone: a block that is run twice
 // drops the same elements, and so does a resumed run.
+using LlmShearing.Training.Steps;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Lora;

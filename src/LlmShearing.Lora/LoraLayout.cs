@@ -1,6 +1,7 @@
 // What an adapter consists of for a given model shape: decided from names and sizes alone, so that folders and resident models share it.
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
+using LlmShearing.Checkpoints;
 
 namespace LlmShearing.Lora;
 

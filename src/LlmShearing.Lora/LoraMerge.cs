@@ -1,6 +1,9 @@
 // Merges an adapter folder into a checkpoint folder, a tile of one tensor at a time: neither the model nor the result is ever in memory.
 using System.Buffers;
 using System.Collections.Frozen;
+using LlmShearing.Checkpoints;
+using LlmShearing.Devices;
+using LlmShearing.Surgery;
 using Microsoft.Extensions.Logging;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -96,7 +99,7 @@ public static class LoraMerge
                     else if (saved.Contains(tensor.Name))
                         WriteSaved(adapter, tensor, sink);
                     else
-                        sink.CopyFrom(stored.Reader, stored.Reader.DataStart + stored.Entry.Offset, stored.ByteLength, buffer);
+                        sink.CopyFrom(stored, buffer);
                 },
                 writer,
                 progress,

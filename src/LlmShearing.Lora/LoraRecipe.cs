@@ -1,3 +1,5 @@
+using LlmShearing.Training.Optimization;
+
 namespace LlmShearing.Lora;
 
 /// <summary>Settings of a recovery run that belong to the trainer, beside <see cref="LoraOptions"/>.</summary>
@@ -9,7 +11,7 @@ public sealed record LoraRecipe
     /// </summary>
     public static LoraRecipe ShortenedLlama { get; } = new()
     {
-        Optimizer = new OptimizerOptions
+        Optimizer = new OptimizerSettings
         {
             LearningRate = 1e-4,
             Beta1 = 0.9,
@@ -27,7 +29,7 @@ public sealed record LoraRecipe
     };
 
     /// <summary>Settings of the optimizer.</summary>
-    public required OptimizerOptions Optimizer { get; init; }
+    public required OptimizerSettings Optimizer { get; init; }
 
     /// <summary>Sequences of one optimizer step.</summary>
     public required int BatchSize { get; init; }

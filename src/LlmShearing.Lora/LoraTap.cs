@@ -1,4 +1,5 @@
 // The update of one projection: s · B A dropout(x), in float32 whatever the base's type.
+using LlmShearing.Model;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

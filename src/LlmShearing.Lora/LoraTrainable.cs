@@ -1,4 +1,9 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Shapes;
+using LlmShearing.Support;
+using LlmShearing.Training;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Steps;
 
 namespace LlmShearing.Lora;
 
@@ -13,7 +18,7 @@ public sealed class LoraTrainable(LoraAttachment attachment) : ITrainable
     public LlamaModel Model => _attachment.Model;
 
     /// <inheritdoc/>
-    public IReadOnlyList<ParameterGroup> Groups(OptimizerOptions options) =>
+    public IReadOnlyList<ParameterGroup> Groups(OptimizerSettings options) =>
         _attachment.IsMerged
             ? throw new TrainingException("These adapters were merged into the model and cannot be trained any more. Attach new ones.")
             : ParameterGroup.Split(_attachment.Parameters, options);

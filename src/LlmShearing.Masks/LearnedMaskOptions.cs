@@ -1,3 +1,5 @@
+using LlmShearing.Scoring;
+
 namespace LlmShearing.Masks;
 
 /// <summary>Where a host's "learned-mask" scorer finds its scores.</summary>

@@ -1,4 +1,8 @@
 // Learned masks as ordinary importance scores, so that strategies, plans and other tools need not know where they come from.
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
+using LlmShearing.Shapes;
+
 namespace LlmShearing.Masks;
 
 /// <summary>

@@ -1,5 +1,8 @@
 // From masks to a smaller model: units whose value is zero are cut away, the values of the others are multiplied into the weights.
 // The smaller model computes what the masked one computed, for any values (LLM-Shearing, models/composer_llama.py, prune_params; its output projection aside).
+using LlmShearing.Model;
+using LlmShearing.Support;
+using LlmShearing.Surgery;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

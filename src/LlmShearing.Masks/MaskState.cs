@@ -1,6 +1,9 @@
 // The trainable part of learned masks: logits and multipliers as parameters, and the gradients that are added to them by hand.
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
+using LlmShearing.Devices;
+using LlmShearing.Planning;
+using LlmShearing.Training.Optimization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

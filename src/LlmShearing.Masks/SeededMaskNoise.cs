@@ -1,3 +1,5 @@
+using LlmShearing.Training.Steps;
+
 namespace LlmShearing.Masks;
 
 /// <summary>

@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Commands;
+using LlmShearing.Cli.Terminal;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Cli.Tests;

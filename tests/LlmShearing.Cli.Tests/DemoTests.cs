@@ -1,4 +1,8 @@
 using System.Text.Json;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Model;
+using LlmShearing.Testing;
 
 namespace LlmShearing.Cli.Tests;
 

@@ -1,6 +1,7 @@
 // --device and --compute: what is chosen, said, kept and refused.
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Devices;
 
 namespace LlmShearing.Cli.Tests;
 

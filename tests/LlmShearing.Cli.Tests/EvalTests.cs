@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmShearing.Cli.Input;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Cli.Tests;

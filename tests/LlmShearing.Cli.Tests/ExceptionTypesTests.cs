@@ -1,5 +1,6 @@
 // One base for every error about input, so that one catch is enough.
-using LlmShearing.Data;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Domains;
 using LlmShearing.Lora;
 using LlmShearing.Masks;
 

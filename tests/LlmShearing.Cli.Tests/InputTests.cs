@@ -1,3 +1,6 @@
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
+
 namespace LlmShearing.Cli.Tests;
 
 public sealed class InputTests : IDisposable

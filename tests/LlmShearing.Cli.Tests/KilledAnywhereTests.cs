@@ -1,9 +1,9 @@
 // Every verb that writes is stopped before and after each call that creates, renames or removes, as a kill would; the same command again must give the bytes of an
 // undisturbed run and leave nothing else. `train` and `run` are also killed by the system, as processes, in the middle of training.
-using System.Reflection;
 using System.Security.Cryptography;
 using System.Text.Json;
-using LlmShearing.Data;
+using LlmShearing.Data.Formats;
+using LlmShearing.Files;
 
 namespace LlmShearing.Cli.Tests;
 
@@ -51,7 +51,7 @@ public sealed class KilledAnywhereTests : IDisposable
     [InlineData(false)]
     public void Convert_Force_LeavesTheOldOrTheNew(bool exchanges)
     {
-        Steps("Exchanges", exchanges);
+        FileSteps.Exchanges = exchanges;
         try
         {
             string old = Shear.Json("convert", Shear.Demo, "--dtype", "bfloat16", "--out", _scratch["old"]).GetProperty("out").GetString()!;
@@ -64,7 +64,7 @@ public sealed class KilledAnywhereTests : IDisposable
         }
         finally
         {
-            Steps("Exchanges", true);
+            FileSteps.Exchanges = true;
         }
     }
 
@@ -196,7 +196,7 @@ public sealed class KilledAnywhereTests : IDisposable
             int step = 0;
             dead = false;
             string last = "";
-            Steps("Watch", (Action<string, string>)((what, path) =>
+            FileSteps.Watch = (what, path) =>
             {
                 if (!dead && step == 0 && only is not null && !path.Contains(only, StringComparison.Ordinal))
                     return;
@@ -208,7 +208,7 @@ public sealed class KilledAnywhereTests : IDisposable
                     dead = true;
                     throw new KilledException();
                 }
-            }));
+            };
             try
             {
                 Shear.Run(command(Name));
@@ -218,7 +218,7 @@ public sealed class KilledAnywhereTests : IDisposable
             }
             finally
             {
-                Steps("Watch", null);
+                FileSteps.Watch = null;
             }
 
             if (dead)
@@ -259,13 +259,6 @@ public sealed class KilledAnywhereTests : IDisposable
         : new(Directory.EnumerateFileSystemEntries(path, "*", SearchOption.AllDirectories).ToDictionary(f => Path.GetRelativePath(path, f), f => Directory.Exists(f) ? "folder" : Hash(f)), StringComparer.Ordinal);
 
     private static string Hash(string file) => System.Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)));
-
-    // The library and the data library each have their own copy of the steps.
-    private static void Steps(string property, object? value)
-    {
-        foreach (Assembly assembly in new[] { typeof(LlamaModel).Assembly, typeof(TokenRows).Assembly })
-            assembly.GetType("LlmShearing.FileSteps", throwOnError: true)!.GetProperty(property, BindingFlags.Public | BindingFlags.Static)!.SetValue(null, value);
-    }
 
     private sealed class KilledException : Exception;
 }

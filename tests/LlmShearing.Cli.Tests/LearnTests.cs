@@ -1,6 +1,7 @@
 using System.Text.Json;
-using LlmShearing.Masks;
-using LlmShearing.Testing;
+using LlmShearing.Model;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 
 namespace LlmShearing.Cli.Tests;
 

@@ -1,3 +1,5 @@
+using LlmShearing.Cli.Terminal;
+
 namespace LlmShearing.Cli.Tests;
 
 public sealed class ProgressTests

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Formats;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Cli.Tests;
@@ -45,7 +46,7 @@ public sealed class RawRowsTests : IDisposable
             Shear.Json("eval", Shear.Demo, "--data", _scratch["plain"]).GetProperty("domains").ToString(),
             Shear.Json("eval", Shear.Demo, "--data", _scratch["raw"], "--mds-dtype", right).GetProperty("domains").ToString());
         Shear.Json("split", _scratch["raw"], "--held-out", "2", "--out", _scratch["split"], "--mds-dtype", right);
-        Assert.Equal(16, LlmShearing.Data.TokenRows.Open(_scratch["split/held-out/wiki"]).RowLength);
+        Assert.Equal(16, TokenRows.Open(_scratch["split/held-out/wiki"]).RowLength);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmShearing.Cli.Terminal;
 
 namespace LlmShearing.Cli.Tests;
 

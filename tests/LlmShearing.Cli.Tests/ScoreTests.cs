@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmShearing.Data.Calibration;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Cli.Tests;
@@ -108,7 +109,7 @@ public sealed class ScoreTests : IDisposable
     {
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Goldens.Path("baselines/depth/rows.json")));
         string[] texts = [.. document.RootElement.GetProperty("calibration_rows").EnumerateArray().Select(r => r.GetString()!)];
-        IReadOnlyList<int[]> rows = new LlmShearing.Data.CalibrationSampler(10, 128, 1234)
+        IReadOnlyList<int[]> rows = new Data.Calibration.CalibrationSampler(10, 128, 1234)
             .FromRows(texts.Length, row => [1, .. System.Text.Encoding.UTF8.GetBytes(texts[row]).Select(b => b + 3)]);
         return _scratch.Write("calibration.json", JsonSerializer.Serialize(rows));
     }

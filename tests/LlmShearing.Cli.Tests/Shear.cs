@@ -1,5 +1,6 @@
 // Runs a command line in this process and catches what it prints.
 using System.Text.Json;
+using LlmShearing.Cli.Terminal;
 using LlmShearing.Testing;
 
 [assembly: CollectionBehavior(DisableTestParallelization = true)]   // tensor work uses all cores anyway

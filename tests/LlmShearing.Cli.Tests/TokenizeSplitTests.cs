@@ -1,5 +1,7 @@
 using System.Text.Json;
-using LlmShearing.Data;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Split;
 
 namespace LlmShearing.Cli.Tests;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmShearing.Cli.Input;
 
 namespace LlmShearing.Cli.Tests;
 

@@ -1,4 +1,4 @@
-namespace LlmShearing.Tests;
+namespace LlmShearing.Core.Tests;
 
 /// <summary>Test classes in this collection run alone, so that the process-wide tensor count is theirs.</summary>
 [CollectionDefinition("tensor count", DisableParallelization = true)]

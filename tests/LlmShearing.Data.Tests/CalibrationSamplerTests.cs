@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using LlmShearing.Data.Calibration;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Data.Tests;

@@ -1,5 +1,8 @@
 // A Git LFS pointer in place of a file is called one, whatever reads it.
 using System.Text;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Instructions;
+using LlmShearing.Data.Rows;
 using LlmShearing.Testing;
 using LlmShearing.Tokenizers;
 

@@ -1,4 +1,6 @@
 // A folder for the files of one test, and pseudo-random rows that are the same on every machine.
+using LlmShearing.Data.Rows;
+
 namespace LlmShearing.Data.Tests;
 
 internal sealed class TestFolder : IDisposable

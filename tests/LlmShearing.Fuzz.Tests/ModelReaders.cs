@@ -1,6 +1,9 @@
 // Model folders, their files, plans, scores, adapters.
 using System.Text.Json.Nodes;
+using LlmShearing.Checkpoints;
 using LlmShearing.Lora;
+using LlmShearing.Model;
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Fuzz.Tests;

@@ -1,6 +1,6 @@
 // Compressed bytes of every kind that is read.
 using System.IO.Compression;
-using LlmShearing.Data;
+using LlmShearing.Data.Compression;
 
 namespace LlmShearing.Fuzz.Tests;
 

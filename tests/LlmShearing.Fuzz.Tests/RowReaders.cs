@@ -1,6 +1,9 @@
 // Token rows of every format.
 using System.Globalization;
-using LlmShearing.Data;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Mds;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Shards;
 
 namespace LlmShearing.Fuzz.Tests;
 

@@ -1,6 +1,7 @@
 // The folders of runs, read by the same command again, or by one that takes a run: every file of one may be damaged.
 using System.Text.Json;
 using LlmShearing.Testing;
+using LlmShearing.Training.Runs;
 
 namespace LlmShearing.Fuzz.Tests;
 

@@ -3,8 +3,12 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmShearing.Data;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Files;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
 namespace LlmShearing.Fuzz.Tests;
 
@@ -29,7 +33,7 @@ internal static class StateReaders
     {
         using LlamaModel model = TinyLlama.Create();
         using var full = new FullModel(model);
-        IReadOnlyList<NamedTensor> tensors = TrainableWeights.Of(full.Groups(new OptimizerOptions()));
+        IReadOnlyList<NamedTensor> tensors = TrainableWeights.Of(full.Groups(new OptimizerSettings()));
         var losses = new EvaluationLosses(2, 1.5, new Dictionary<string, double> { ["web"] = 1.5 }, 100);
         new CheckpointStore(folder, OutputFiles.Default).Write(new CheckpointContent(
             new TrainingState

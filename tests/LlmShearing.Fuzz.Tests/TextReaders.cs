@@ -1,5 +1,8 @@
 // Corpora, instruction files, reference losses, split manifests.
-using LlmShearing.Data;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Instructions;
+using LlmShearing.Data.Split;
 using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Fuzz.Tests;

@@ -1,5 +1,6 @@
 // Runs the tool in this process. Bad input comes out as our exception, as from the library; anything but that and success is a fault.
 using LlmShearing.Cli;
+using LlmShearing.Cli.Terminal;
 
 namespace LlmShearing.Fuzz.Tests;
 

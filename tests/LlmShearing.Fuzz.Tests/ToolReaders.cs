@@ -2,7 +2,8 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmShearing.Cli;
+using LlmShearing.Cli.Commands;
+using LlmShearing.Cli.Input;
 
 namespace LlmShearing.Fuzz.Tests;
 

@@ -1,6 +1,7 @@
 // Adapters that hold embeddings beside their factors, as PEFT saves them when the vocabulary was resized.
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
+using LlmShearing.Checkpoints;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 

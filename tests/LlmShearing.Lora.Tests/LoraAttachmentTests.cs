@@ -1,5 +1,9 @@
 // What holds for any model and any adapter.
+using LlmShearing.Model;
 using LlmShearing.Testing;
+using LlmShearing.Training;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -106,7 +110,7 @@ public class LoraAttachmentTests
         using LoraAttachment attachment = TinyLora.Attach(model);
         attachment.Merge();
         Assert.Throws<InvalidOperationException>(() => attachment.Merge());
-        Assert.Throws<TrainingException>(() => new LoraTrainable(attachment).Groups(new OptimizerOptions()));
+        Assert.Throws<TrainingException>(() => new LoraTrainable(attachment).Groups(new OptimizerSettings()));
     }
 
     [Fact]

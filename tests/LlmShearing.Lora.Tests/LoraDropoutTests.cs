@@ -1,5 +1,6 @@
 // Dropout derives from the micro-batch's key and the projection, and acts within a micro-batch of training only.
 using LlmShearing.Testing;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 

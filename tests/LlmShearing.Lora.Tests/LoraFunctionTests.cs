@@ -1,5 +1,7 @@
 // The fused projection against the same composed of operators, which the goldens of PEFT cover through every other test, and against differences.
+using LlmShearing.Model;
 using LlmShearing.Testing;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,5 +1,8 @@
 // Every tensor of attaching, running, saving, loading and merging is freed, also when something fails midway.
+using LlmShearing.Model;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Steps;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Lora.Tests;

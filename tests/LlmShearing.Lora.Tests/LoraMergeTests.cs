@@ -1,5 +1,6 @@
 // Merging folders out of core gives the bits of merging in memory.
 using System.Collections.Immutable;
+using LlmShearing.Checkpoints;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;

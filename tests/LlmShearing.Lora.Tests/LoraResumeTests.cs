@@ -1,5 +1,8 @@
 // A run that trains adapters with dropout, stopped and taken up again.
 using LlmShearing.Testing;
+using LlmShearing.Training;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
 
 namespace LlmShearing.Lora.Tests;
 
@@ -12,7 +15,7 @@ public sealed class LoraResumeTests : IDisposable
         Seed = 6,
         EvaluateEvery = 2,
         CheckpointEvery = 2,
-        Optimizer = new OptimizerOptions { LearningRate = 0.02 },
+        Optimizer = new OptimizerSettings { LearningRate = 0.02 },
     };
 
     private readonly string _folder = Directory.CreateTempSubdirectory("shearing-").FullName;

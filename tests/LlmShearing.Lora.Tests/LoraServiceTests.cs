@@ -1,4 +1,6 @@
+using LlmShearing.DependencyInjection;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

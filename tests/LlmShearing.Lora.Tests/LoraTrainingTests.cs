@@ -1,6 +1,8 @@
 // Five steps of AdamW as PEFT and PyTorch make them, through the library's own training step; and what dropout means for it.
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Steps;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Lora.Tests;
@@ -20,7 +22,7 @@ public class LoraTrainingTests
         using LlamaModel model = golden.LoadBase();
         using LoraAttachment attachment = LoraAttachment.Load(golden.Folder, model);
         var trainable = new LoraTrainable(attachment);
-        var options = new OptimizerOptions
+        var options = new OptimizerSettings
         {
             LearningRate = rate,
             Beta1 = run["betas"]![0]!.GetValue<double>(),
@@ -28,7 +30,7 @@ public class LoraTrainingTests
             Epsilon = run["eps"]!.GetValue<double>(),
             WeightDecay = run["weight_decay"]!.GetValue<double>(),
         };
-        using var optimizer = new AdamW(trainable.Groups(options));
+        using var optimizer = new AdamWOptimizer(trainable.Groups(options));
         var step = new TrainingStep(trainable, new TrainingStepOptions());
         long[] shape = trained.Shape("batches");
         int[] all = trained.Ints("batches");

@@ -1,5 +1,6 @@
 // Adapter folders: what is written is read back, and what does not fit is refused by name.
 using System.Text.Json.Nodes;
+using LlmShearing.Checkpoints;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,7 @@
 // Adapters written by PEFT: logits, merged weights and gradients.
 using LlmShearing.Testing;
 using Xunit.Abstractions;
+using LlmShearing.Training.Optimization;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Lora.Tests;

@@ -1,5 +1,9 @@
 // One base in memory: a student of fewer blocks learns from the whole with adapters that the teacher does not see.
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
+using LlmShearing.Training.Distillation;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Steps;
 
 namespace LlmShearing.Lora.Tests;
 
@@ -15,8 +19,8 @@ public class SharedTeacherTests
         Dictionary<string, byte[]> weights = TinyLora.Weights(teacher);
         using LoraAttachment attachment = new LoraAdapter(new LoraOptions { Rank = 4 }).Attach(student);
         var trainable = new LoraTrainable(attachment);
-        var options = new OptimizerOptions { LearningRate = 0.01 };
-        using var optimizer = new AdamW(trainable.Groups(options));
+        var options = new OptimizerSettings { LearningRate = 0.01 };
+        using var optimizer = new AdamWOptimizer(trainable.Groups(options));
         var objective = new DistillationObjective(teacher, new DistillationOptions { LmWeight = 0, LogitWeight = 1, StateWeight = 0.1, Blocks = BlockPair.Of(plan) });
         var step = new TrainingStep(trainable, new TrainingStepOptions(), objective);
         var losses = new List<double>();

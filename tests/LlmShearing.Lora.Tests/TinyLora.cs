@@ -1,5 +1,6 @@
 // Small models with adapters whose factors are all random, so that every one of them matters.
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,6 +1,7 @@
 // The constraint alone over a whole run of 3,200 steps in double precision: the closed forms with Adam written out.
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
 
 namespace LlmShearing.Masks.Tests;
 

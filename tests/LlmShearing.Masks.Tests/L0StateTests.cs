@@ -1,6 +1,7 @@
 // The mask module of LLM-Shearing in four states of its logits, for five configurations: every number that it computes.
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
 using TorchSharp.Modules;
 
 namespace LlmShearing.Masks.Tests;

@@ -1,6 +1,7 @@
 // Fifteen steps of masks, multipliers and a few weights under the optimizer that training uses.
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -40,7 +41,7 @@ public sealed class L0TrajectoryTests
         using MaskState state = reference.State(f => golden.Floats("loga_start." + f));
         float[] goal = golden.Floats("weight_goal"), weights = golden.Floats("weight_start");
         using var weight = new Parameter(tensor(weights));
-        using var optimizer = new AdamW(
+        using var optimizer = new AdamWOptimizer(
         [
             Group("weights", 0.01, new TrainableParameter("weight", weight)),
             Group("logits", 1, [.. state.Logits]),
@@ -74,7 +75,7 @@ public sealed class L0TrajectoryTests
                 Near.Equal(expectedNorm.GetValue<double>(), norm, Tolerance, what: $"gradient norm at {step}");
             optimizer.Step(
                 schedule?.Rates(optimizer.Groups, step) ?? [.. optimizer.Groups.Select(g => g.LearningRate)],
-                AdamW.ClipScale(norm, json["clip_norm"]?.GetValue<double>() ?? 0));
+                AdamWOptimizer.ClipScale(norm, json["clip_norm"]?.GetValue<double>() ?? 0));
             using Tensor moved = weight.detach();
             Near.Equal(Row(golden, "weight_after_step", step), [.. moved.data<float>()], Tolerance, what: $"weights after {step}");
         }

@@ -1,6 +1,7 @@
 // Logits and multipliers as parameters: names, start, clamping, determinism, accumulated gradients, and refusals.
 using System.Collections.Immutable;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

@@ -1,4 +1,6 @@
 // Uniform numbers from a seed: the same wherever they are computed, different for every micro-batch and family, and uniform.
+using LlmShearing.Training.Steps;
+
 namespace LlmShearing.Masks.Tests;
 
 public sealed class SeededMaskNoiseTests

@@ -1,5 +1,6 @@
 // The Lagrangian against finite differences, and the expected size against plain counting.
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
 
 namespace LlmShearing.Masks.Tests;
 

@@ -1,4 +1,5 @@
 // Proof without a second device that work stays on the model's device: traps under which careless code gives other numbers or an exception.
+using LlmShearing.Devices;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;

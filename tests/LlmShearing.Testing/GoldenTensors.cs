@@ -1,5 +1,6 @@
 // Reference tensors as managed arrays.
 using System.Runtime.InteropServices;
+using LlmShearing.Checkpoints;
 
 namespace LlmShearing.Testing;
 

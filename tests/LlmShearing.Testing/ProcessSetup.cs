@@ -1,5 +1,6 @@
 // Test processes wait asleep for work: several of them share a machine.
 using System.Runtime.CompilerServices;
+using LlmShearing.Devices;
 
 namespace LlmShearing.Testing;
 

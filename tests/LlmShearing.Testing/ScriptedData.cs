@@ -1,5 +1,7 @@
 // Training data made up as they are asked for: two domains, a mixture that adapts to losses, a place that can be saved.
 using System.Text.Json.Nodes;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
 namespace LlmShearing.Testing;
 

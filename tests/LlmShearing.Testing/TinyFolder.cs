@@ -1,5 +1,7 @@
 // Small checkpoint folders for tests of everything that reads one.
 using System.Collections.Immutable;
+using LlmShearing.Checkpoints;
+using LlmShearing.Model;
 
 namespace LlmShearing.Testing;
 

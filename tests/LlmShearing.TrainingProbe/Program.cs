@@ -3,7 +3,12 @@
 using System.Globalization;
 using LlmShearing;
 using LlmShearing.Masks;
+using LlmShearing.Masks.Learning;
+using LlmShearing.Planning;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 
 torch.set_num_threads(1);
@@ -16,7 +21,7 @@ var options = new TrainingRunOptions
     EvaluateFirst = true,
     CheckpointEvery = 2,
     KeepBest = true,
-    Optimizer = new OptimizerOptions { LearningRate = 0.005, WeightDecay = 0.01, WarmupSteps = 5 },
+    Optimizer = new OptimizerSettings { LearningRate = 0.005, WeightDecay = 0.01, WarmupSteps = 5 },
 };
 using LlamaModel model = TinyLlama.Create(TinyLlama.Config(layers: 2), seed: 21);
 ITrainable trainable = args is [_, _, "masks"]

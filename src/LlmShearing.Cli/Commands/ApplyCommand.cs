@@ -1,8 +1,13 @@
 // shear apply: cuts a model along a plan, from folder to folder, without loading it.
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Surgery;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class ApplyCommand : ShearCommand
 {

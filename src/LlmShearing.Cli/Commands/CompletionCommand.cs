@@ -1,7 +1,8 @@
 // shear completion: the few lines by which a shell asks the tool what may come next.
 using System.CommandLine;
+using LlmShearing.Cli.Terminal;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class CompletionCommand : Command
 {

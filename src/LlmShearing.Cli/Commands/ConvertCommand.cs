@@ -1,7 +1,12 @@
 // shear convert: the same model in another number format, with other shards, or in another layout.
 using System.CommandLine;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Surgery;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class ConvertCommand : ShearCommand
 {

@@ -4,9 +4,17 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Devices;
+using LlmShearing.Files;
+using LlmShearing.Json;
+using LlmShearing.Scoring;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class DemoCommand : ShearCommand
 {

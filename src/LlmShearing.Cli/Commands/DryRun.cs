@@ -1,8 +1,14 @@
 // --dry-run: memory by reckoning, time by a few micro-batches whose gradients are thrown away. It answers quickly, whatever it is told.
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal static class DryRun
 {
@@ -21,7 +27,7 @@ internal static class DryRun
         TrainingEstimateReport Report(double seconds, string why) => new(estimate, options.Steps, options.Steps * rows * input.RowLength, seconds, why);
         if (work > most)
             return Report(double.NaN, $"a micro-batch has {Numbers.Significant(work, 3)} operations, too many to try; for the time give a smaller --micro-batch");
-        using var optimizer = new AdamW(subject.Trainable.Groups(options.Optimizer));
+        using var optimizer = new AdamWOptimizer(subject.Trainable.Groups(options.Optimizer));
         var step = new TrainingStep(subject.Trainable, options.Step, subject.Objective);
         var seconds = new List<double>();
         int tried = Math.Min(options.GradientAccumulation, MicroBatches);

@@ -1,9 +1,14 @@
 // shear eval: perplexity of a model, or of a plan before it is applied; over a text, or domain by domain over token rows.
 using System.CommandLine;
-using LlmShearing.Data;
+using LlmShearing.Data.Rows;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Evaluation;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class EvalCommand : ShearCommand
 {

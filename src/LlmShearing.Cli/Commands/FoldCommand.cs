@@ -1,9 +1,18 @@
 // shear fold: the model of a mask-learning run, cut to another shape than the one it was trained for.
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmShearing.Checkpoints;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Json;
 using LlmShearing.Masks;
+using LlmShearing.Masks.Learning;
+using LlmShearing.Planning;
+using LlmShearing.Training.Runs;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class FoldCommand : ShearCommand
 {

@@ -1,9 +1,13 @@
 // shear inspect: what a folder holds, and what a plan would leave of it. Reads no weights.
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmShearing.Checkpoints;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class InspectCommand : ShearCommand
 {

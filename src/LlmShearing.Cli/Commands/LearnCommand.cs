@@ -1,8 +1,17 @@
 // shear learn: masks and weights are trained together until exactly the target shape is left; the result is folded and cut.
 using System.Text.Json.Nodes;
+using LlmShearing.Checkpoints;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Terminal;
 using LlmShearing.Masks;
+using LlmShearing.Masks.Learning;
+using LlmShearing.Scoring;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class LearnCommand : TrainingCommand
 {

@@ -3,9 +3,16 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Files;
+using LlmShearing.Json;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 /// <param name="Source">Shape of the model.</param>
 /// <param name="Target">Shape of both results.</param>

@@ -1,8 +1,12 @@
 // shear merge: an adapter becomes part of the weights.
 using System.CommandLine;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
 using LlmShearing.Lora;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class MergeCommand : ShearCommand
 {

@@ -1,8 +1,11 @@
 // shear plan: decides what stays, and writes it down.
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class PlanCommand : ShearCommand
 {

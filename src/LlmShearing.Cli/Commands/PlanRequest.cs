@@ -1,7 +1,13 @@
 // From options to a plan: by hand, by a list, or by scores. Shared by `plan` and `prune`.
 using System.CommandLine;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 /// <param name="Plan">The plan.</param>
 /// <param name="Scores">Scores of the whole model that it rests on; null when none were needed.</param>

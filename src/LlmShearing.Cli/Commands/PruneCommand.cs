@@ -1,9 +1,13 @@
 // shear prune: score, plan and apply in one, and the perplexity before and after when there is text to measure on.
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Evaluation;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class PruneCommand : ShearCommand
 {

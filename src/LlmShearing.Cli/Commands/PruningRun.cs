@@ -1,8 +1,15 @@
 // One model pruned to a folder, with its perplexity before and after. Shared by `prune` and `demo`.
-using LlmShearing.Data;
+using LlmShearing.Data.Rows;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Evaluation;
+using LlmShearing.Surgery;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 /// <param name="Plan">The plan, and the scores it rests on.</param>
 /// <param name="Folder">Folder written.</param>

@@ -2,9 +2,14 @@
 // command goes on: a finished stage is not repeated, training resumes from its checkpoint.
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Json;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 /// <param name="Pruning">What `prune` said.</param>
 /// <param name="Training">What `tune` or `train` said.</param>

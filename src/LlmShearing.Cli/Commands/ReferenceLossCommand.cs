@@ -2,10 +2,15 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using LlmShearing.Data;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Domains;
+using LlmShearing.Evaluation;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class ReferenceLossCommand : ShearCommand
 {

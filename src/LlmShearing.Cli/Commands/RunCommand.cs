@@ -2,10 +2,16 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Devices;
+using LlmShearing.Json;
+using LlmShearing.Training.Runs;
 using Spectre.Console;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class RunCommand : ShearCommand
 {
@@ -99,7 +105,7 @@ internal sealed class RunCommand : ShearCommand
     {
         Device device = ComputeDevice.Resolve(run.Get(_compute.Device) ?? recipe.Learn["device"]?.ToString());
         string wanted = run.Get(_compute.Type) ?? recipe.Learn["compute"]?.ToString() ?? ComputeType.Auto;
-        ScalarType? begun = wanted == ComputeType.Auto ? ComputeType.OfRun(stages["learn.run"]) : null;
+        ScalarType? begun = wanted == ComputeType.Auto ? RunComputeType.OfRun(stages["learn.run"]) : null;
         string type = ComputeType.NameOf(begun ?? ComputeType.Resolve(wanted, device));
         run.Note($"computes on {ComputeDevice.NameOf(device)} in {type}{(begun is null ? "" : ", as the run was begun")}");
         return type;

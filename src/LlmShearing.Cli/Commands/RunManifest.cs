@@ -2,8 +2,12 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Json;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class RunManifest(StageFolder stages, ShearingRecipe recipe, Invocation run)
 {

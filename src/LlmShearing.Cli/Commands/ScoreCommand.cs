@@ -1,8 +1,13 @@
 // shear score: how much each unit matters.
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Scoring;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class ScoreCommand : ShearCommand
 {

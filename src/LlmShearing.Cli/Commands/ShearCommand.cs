@@ -1,8 +1,11 @@
 // What all verbs share: the common options, examples in the help, and errors that become exit codes.
 using System.CommandLine;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Devices;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal abstract class ShearCommand : Command
 {

@@ -2,8 +2,12 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Json;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 /// <summary>What a recipe comes to: options of `shear learn` and of `shear train`, without dashes.</summary>
 /// <param name="Model">Folder of the source model.</param>

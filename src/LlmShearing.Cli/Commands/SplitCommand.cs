@@ -2,11 +2,17 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using LlmShearing.Data;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Split;
+using LlmShearing.Files;
 using LlmShearing.Tokenizers;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class SplitCommand : ShearCommand
 {

@@ -1,8 +1,10 @@
 // The output folder of `shear split`. What is to be written stands in it from the beginning, under a name that says that it is unfinished; so a split that was stopped
 // or killed goes on with the same command, and no other command takes its place.
-using LlmShearing.Data;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Split;
+using LlmShearing.Files;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class SplitFolder : IDisposable
 {

@@ -3,8 +3,13 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Files;
+using LlmShearing.Json;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 /// <param name="Path">The folder.</param>
 internal sealed record StageFolder(string Path)

@@ -1,11 +1,17 @@
 // shear tokenize: a corpus of text into token rows, by domain.
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using LlmShearing.Data;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
+using LlmShearing.Files;
 using LlmShearing.Tokenizers;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class TokenizeCommand : ShearCommand
 {

@@ -2,9 +2,13 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class TokensCommand : ShearCommand
 {

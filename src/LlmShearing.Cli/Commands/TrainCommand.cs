@@ -1,7 +1,13 @@
 // shear train: continued pretraining or instruction tuning of all weights.
 using System.CommandLine;
+using LlmShearing.Checkpoints;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class TrainCommand : TrainingCommand
 {

@@ -1,8 +1,15 @@
 // What `train` and `tune` share: data, settings, the run folder, a dry run, and the result.
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Model;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 /// <summary>What one training verb trains; disposing frees it.</summary>
 internal interface ITrainingSubject : IDisposable

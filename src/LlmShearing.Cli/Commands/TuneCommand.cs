@@ -1,8 +1,13 @@
 // shear tune: LoRA adapters on a frozen model.
 using System.CommandLine;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Terminal;
 using LlmShearing.Lora;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Commands;
 
 internal sealed class TuneCommand : TrainingCommand
 {

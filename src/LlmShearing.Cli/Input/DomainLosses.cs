@@ -1,7 +1,10 @@
 // The perplexity of a model on token rows, domain by domain.
-using LlmShearing.Data;
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Rows;
+using LlmShearing.Evaluation;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Input;
 
 internal static class DomainLosses
 {

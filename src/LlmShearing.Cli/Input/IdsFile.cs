@@ -1,7 +1,9 @@
 // Token ids from a JSON file: [[1, 2, 3], [4, 5]], or an object with such a member "rows", as `shear tokens --json` prints it.
 using System.Text.Json;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Json;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Input;
 
 internal static class IdsFile
 {

@@ -1,8 +1,10 @@
 // Reading user files: whatever cannot be read is the user's input, and the message names the file.
 using System.Text;
-using LlmShearing.Data;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Files;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Input;
 
 internal static class InputFile
 {

@@ -1,8 +1,13 @@
 // Opening the model that the user named: resident, or streamed block by block.
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Devices;
+using LlmShearing.Execution;
+using LlmShearing.Model;
 using LlmShearing.Tokenizers;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Input;
 
 /// <summary>A model ready to be read; disposing frees it.</summary>
 internal sealed class OpenModel(ILlamaSource source, IDisposable owner) : IDisposable

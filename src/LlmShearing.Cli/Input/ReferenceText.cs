@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Xml;
 using System.Xml.Linq;
+using LlmShearing.Cli.Terminal;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Input;
 
 /// <param name="Source">Where the text comes from, for the report.</param>
 /// <param name="Calibration">Text to score on.</param>

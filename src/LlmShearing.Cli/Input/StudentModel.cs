@@ -1,7 +1,13 @@
 // The model that is trained, and its teacher when there is one: two models in memory, or one whose blocks the student borrows.
+using LlmShearing.Cli.Options;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Execution;
+using LlmShearing.Model;
+using LlmShearing.Training.Distillation;
+using LlmShearing.Training.Steps;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Input;
 
 /// <param name="Model">The model to train.</param>
 /// <param name="Teacher">The teacher, or null.</param>

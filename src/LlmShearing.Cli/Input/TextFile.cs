@@ -1,7 +1,7 @@
 // Text records: a JSON Lines file has one a line, in a field; any other file is one record.
-using LlmShearing.Data;
+using LlmShearing.Data.Corpus;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Input;
 
 /// <param name="Path">The file.</param>
 /// <param name="Records">Texts in file order; may be empty strings.</param>

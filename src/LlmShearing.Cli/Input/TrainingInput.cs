@@ -1,5 +1,7 @@
 // The data of a training run, opened: micro-batches to train on, held-out sets, and what must be closed afterwards.
-namespace LlmShearing.Cli;
+using LlmShearing.Training.Runs;
+
+namespace LlmShearing.Cli.Input;
 
 /// <param name="Data">Micro-batches.</param>
 /// <param name="RowLength">Tokens of a row; the longest row of instruction data.</param>

@@ -1,7 +1,7 @@
 // Tokens of texts that the model has no row for, found before anything is computed: the message names the file, the place in it and the token.
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Input;
 
 internal static class VocabularyCheck
 {

@@ -1,9 +1,12 @@
 // The data that a criterion looks at: ids as they are, or windows drawn from text as the papers do.
 using System.CommandLine;
-using LlmShearing.Data;
+using LlmShearing.Data.Rows;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Calibration;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class CalibrationOptions
 {

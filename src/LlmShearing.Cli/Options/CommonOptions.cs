@@ -1,7 +1,7 @@
 // Options that every verb has. Each verb has its own instances: System.CommandLine symbols know their parents.
 using System.CommandLine;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class CommonOptions
 {

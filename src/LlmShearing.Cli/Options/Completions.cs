@@ -2,7 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal static class Completions
 {

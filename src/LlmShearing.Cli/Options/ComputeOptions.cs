@@ -1,9 +1,12 @@
 // Where a verb computes, and in which number format.
 using System.CommandLine;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Devices;
+using LlmShearing.Training.Runs;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 /// <param name="Device">A device that is there.</param>
 /// <param name="Type">Type of weights and activations.</param>
@@ -51,7 +54,7 @@ internal sealed class ComputeOptions
         if (Wanted(run) == "float16")
             throw new UsageException("--compute float16 is not possible in training: small gradients vanish in it. Give auto, bfloat16 or float32.");
         Device device = ComputeDevice.Resolve(run.Get(Device));
-        if (Wanted(run) == ComputeType.Auto && runFolder is not null && ComputeType.OfRun(runFolder) is { } begun)
+        if (Wanted(run) == ComputeType.Auto && runFolder is not null && RunComputeType.OfRun(runFolder) is { } begun)
             return Said(run, new Compute(device, begun), ", as the run was begun");
         return Said(run, new Compute(device, ComputeType.Resolve(Wanted(run), device)), "");
     }

@@ -1,7 +1,9 @@
 // Token data of a verb: text files, or ids ready made.
 using System.CommandLine;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class DataOptions(string use)
 {

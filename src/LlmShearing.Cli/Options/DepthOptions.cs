@@ -1,7 +1,9 @@
 // How many blocks go, and which may.
 using System.CommandLine;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Planning;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class DepthOptions
 {

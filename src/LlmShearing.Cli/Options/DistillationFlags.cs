@@ -1,7 +1,10 @@
 // Learning from the unpruned model while training.
 using System.CommandLine;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Training.Distillation;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 /// <param name="masks">Whether the student is the teacher under masks: then blocks find each other, and no plan says which was which.</param>
 internal sealed class DistillationFlags(bool masks = false)

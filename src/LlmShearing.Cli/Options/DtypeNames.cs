@@ -1,5 +1,5 @@
 // Number formats of stored weights, by the names that config.json uses.
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal static class DtypeNames
 {

@@ -1,8 +1,10 @@
 // The perplexity protocol, and text turned into the rows that it asks for.
 using System.CommandLine;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Evaluation;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class EvaluationOptions
 {

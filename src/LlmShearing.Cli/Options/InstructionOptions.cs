@@ -1,9 +1,12 @@
 // Instruction data: records with answers, a template, and which tokens are learned.
 using System.CommandLine;
-using LlmShearing.Data;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Instructions;
+using LlmShearing.Data.Samples;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class InstructionOptions
 {

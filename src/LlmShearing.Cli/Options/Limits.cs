@@ -1,5 +1,5 @@
 // The largest numbers that a setting takes: far beyond what anybody runs, and small enough that nothing overflows or hangs before it is refused.
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal static class Limits
 {

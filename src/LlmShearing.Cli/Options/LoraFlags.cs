@@ -1,8 +1,9 @@
 // Size and place of adapters.
 using System.CommandLine;
+using LlmShearing.Cli.Terminal;
 using LlmShearing.Lora;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class LoraFlags
 {

@@ -1,8 +1,12 @@
 // How masks are learned.
 using System.CommandLine;
+using LlmShearing.Cli.Terminal;
 using LlmShearing.Masks;
+using LlmShearing.Masks.Learning;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class MaskFlags
 {

@@ -1,7 +1,7 @@
 // The model that a verb reads, and how.
 using System.CommandLine;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class ModelOptions
 {

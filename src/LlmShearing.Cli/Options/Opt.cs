@@ -2,8 +2,9 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using LlmShearing.Cli.Terminal;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal static class Opt
 {

@@ -1,8 +1,9 @@
 // Recovery right after pruning: the few settings that one line needs. `tune` and `train` have them all.
 using System.CommandLine;
 using System.Globalization;
+using LlmShearing.Cli.Terminal;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class RecoveryOptions
 {

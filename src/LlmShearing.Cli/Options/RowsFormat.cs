@@ -1,8 +1,10 @@
 // The formats that rows are written in, for the verbs that write them.
 using System.CommandLine;
-using LlmShearing.Data;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Formats;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal static class RowsFormat
 {

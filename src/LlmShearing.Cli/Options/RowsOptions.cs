@@ -1,8 +1,10 @@
 // What token rows on disk do not say themselves, for the verbs that read them.
 using System.CommandLine;
-using LlmShearing.Data;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class RowsOptions
 {

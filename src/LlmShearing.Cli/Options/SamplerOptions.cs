@@ -1,9 +1,12 @@
 // How the domains of --data are mixed: shares at the start, and whether they follow the losses of evaluations (dynamic batch loading).
 using System.CommandLine;
 using System.Globalization;
-using LlmShearing.Data;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Rows;
+using LlmShearing.Training.Runs;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class SamplerOptions
 {

@@ -1,8 +1,11 @@
 // Which criterion, and its options. Building the criterion is the container's work (Composition).
 using System.CommandLine;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.DependencyInjection;
+using LlmShearing.Scoring;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class ScorerOptions
 {
@@ -41,7 +44,7 @@ internal sealed class ScorerOptions
         scorers.Magnitude = new BlockMagnitudeOptions { NormPower = power, WeightReduction = weight, BlockReduction = block, GroupReduction = Reduction(run.Get(GroupReduction)) };
         scorers.Taylor = new BlockTaylorOptions { NormPower = power, WeightReduction = weight, BlockReduction = block };
         scorers.BlockInfluence.SumOverTokens = run.Get(SumOverTokens);
-        scorers.Angular.States = run.Get(AngularStates) == "prune-me" ? LlmShearing.AngularStates.PruneMe : LlmShearing.AngularStates.EveryWindow;
+        scorers.Angular.States = run.Get(AngularStates) == "prune-me" ? Scoring.AngularStates.PruneMe : Scoring.AngularStates.EveryWindow;
         scorers.GateTaylor.AbsolutePerBatch = run.Get(AbsolutePerBatch);
     }
 

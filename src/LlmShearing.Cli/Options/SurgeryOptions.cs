@@ -1,7 +1,11 @@
 // Where a model is written, and in what form.
 using System.CommandLine;
+using LlmShearing.Checkpoints;
+using LlmShearing.Cli.Output;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Surgery;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class SurgeryOptions
 {

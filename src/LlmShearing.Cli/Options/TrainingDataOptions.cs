@@ -1,9 +1,16 @@
 // Data to train on: token shards by domain, or text on the spot; and held-out rows by domain.
 using System.CommandLine;
-using LlmShearing.Data;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Instructions;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Samples;
 using LlmShearing.Tokenizers;
+using LlmShearing.Training.Runs;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class TrainingDataOptions
 {

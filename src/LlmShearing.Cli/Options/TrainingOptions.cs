@@ -1,7 +1,12 @@
 // How long, how fast and how often: the settings that `train` and `tune` share.
 using System.CommandLine;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Devices;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class TrainingOptions
 {
@@ -120,7 +125,7 @@ internal sealed class TrainingOptions
         return Math.Max(1, (long)(batches * (run.Get(Epochs) ?? defaultEpochs) / Accumulation(run)));
     }
 
-    private OptimizerOptions Optimizer(Invocation run, long steps)
+    private OptimizerSettings Optimizer(Invocation run, long steps)
     {
         ScheduleKind schedule = (run.Get(Schedule) ?? _schedule) switch
         {
@@ -132,7 +137,7 @@ internal sealed class TrainingOptions
         long warmup = run.Get(Warmup) ?? Math.Min(DefaultWarmup, steps / 10);
         if (warmup >= steps && steps > 1)
             throw new UsageException($"--warmup {warmup} leaves nothing of the {steps} steps. Give fewer warm-up steps.");
-        return new OptimizerOptions
+        return new OptimizerSettings
         {
             LearningRate = run.Get(Rate) ?? double.Parse(_rate, System.Globalization.CultureInfo.InvariantCulture),
             Schedule = schedule,

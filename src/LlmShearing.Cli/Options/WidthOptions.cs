@@ -1,7 +1,10 @@
 // Sizes to reach, and units to keep by hand.
 using System.CommandLine;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Planning;
+using LlmShearing.Plans;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Options;
 
 internal sealed class WidthOptions
 {

@@ -1,6 +1,6 @@
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 internal static class ConsoleLines
 {

@@ -1,9 +1,11 @@
 // A perplexity with its protocol, as JSON and as text.
 using System.Globalization;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Evaluation;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 internal static class EvalReport
 {

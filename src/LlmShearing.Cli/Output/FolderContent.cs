@@ -1,5 +1,5 @@
 // Whether two folders hold the same files, byte for byte.
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 internal static class FolderContent
 {

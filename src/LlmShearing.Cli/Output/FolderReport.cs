@@ -1,7 +1,9 @@
 // What a written folder holds, for the verbs that write one.
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Files;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 internal static class FolderReport
 {

@@ -1,6 +1,6 @@
 using System.Reflection;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 internal static class LibraryVersion
 {

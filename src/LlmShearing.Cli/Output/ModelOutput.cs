@@ -1,6 +1,10 @@
 // The folder that a verb writes. Where there is one already that may not be replaced, the work goes into a folder beside it and the two are compared: a command that
 // was killed when all was written ends well when it is given again.
-namespace LlmShearing.Cli;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Files;
+
+namespace LlmShearing.Cli.Output;
 
 internal sealed class ModelOutput : IDisposable
 {

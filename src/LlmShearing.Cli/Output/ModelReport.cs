@@ -1,9 +1,13 @@
 // A checkpoint folder described: shape, parameters, formats, files.
 using System.Globalization;
 using System.Text.Json.Nodes;
+using LlmShearing.Checkpoints;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Files;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 internal static class ModelReport
 {

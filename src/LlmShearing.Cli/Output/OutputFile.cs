@@ -1,5 +1,8 @@
 // Writes a result file under a temporary name and renames it when complete, so that nothing half-written is left.
-namespace LlmShearing.Cli;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Files;
+
+namespace LlmShearing.Cli.Output;
 
 internal static class OutputFile
 {

@@ -1,9 +1,11 @@
 // A plan as a picture: one line a block, its heads and feed-forward channels drawn where they stay.
 using System.Text;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Plans;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 internal static class PlanPicture
 {

@@ -1,7 +1,9 @@
 // Whether rows that are there already are those that would be written.
-using LlmShearing.Data;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Mds;
+using LlmShearing.Data.Rows;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 internal static class RowsOnDisk
 {

@@ -1,5 +1,7 @@
 // Remembers the scores that a facade asked for, so that a report can show them beside the plan.
-namespace LlmShearing.Cli;
+using LlmShearing.Scoring;
+
+namespace LlmShearing.Cli.Output;
 
 internal class ScoreRecorder(IImportanceScorer inner) : IImportanceScorer
 {

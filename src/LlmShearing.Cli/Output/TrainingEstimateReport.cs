@@ -1,8 +1,10 @@
 // What --dry-run says.
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Training.Runs;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 /// <param name="Estimate">Memory and work by reckoning.</param>
 /// <param name="Steps">Steps of the run.</param>

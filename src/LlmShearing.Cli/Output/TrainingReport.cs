@@ -2,9 +2,14 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Input;
+using LlmShearing.Cli.Terminal;
+using LlmShearing.Json;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Output;
 
 /// <param name="Result">What the trainer says.</param>
 /// <param name="RunFolder">Folder of checkpoints and logs.</param>
@@ -15,7 +20,7 @@ internal sealed record TrainingReport(TrainingResult Result, string RunFolder, s
     /// <summary>The settings as they were understood, in one line each.</summary>
     public static string Settings(LlamaConfig config, TrainingRunOptions options, TrainingInput input, int micro)
     {
-        OptimizerOptions o = options.Optimizer;
+        OptimizerSettings o = options.Optimizer;
         string shares = input.Data.Proportions is { } p
             ? string.Join(", ", p.Select(d => $"{d.Key} {d.Value.ToString("0.###", CultureInfo.InvariantCulture)}")) : "one source";
         long rows = (long)options.GradientAccumulation * micro;

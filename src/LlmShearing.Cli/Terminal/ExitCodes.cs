@@ -1,8 +1,9 @@
 // From an exception to an exit code and one or two plain lines on standard error.
 using System.Text.Json;
+using LlmShearing.Devices;
 using Microsoft.Extensions.Options;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Terminal;
 
 internal static class ExitCodes
 {

@@ -3,7 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Terminal;
 
 /// <param name="Code">Exit code of the process.</param>
 /// <param name="Kind">usage (the command line), input (what it names), failed, or cancelled.</param>

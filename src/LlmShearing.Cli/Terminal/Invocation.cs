@@ -4,10 +4,11 @@ using System.CommandLine.Parsing;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Cli.Options;
 using Microsoft.Extensions.Logging;
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Terminal;
 
 internal sealed class Invocation(Surroundings surroundings, CommonOptions common, ParseResult parsed, ProgressPrinter progress, CancellationToken cancellation)
 {

@@ -1,7 +1,8 @@
 // What users of other tools write, and what it is called here; for everything else, the nearest name.
 using System.CommandLine;
+using LlmShearing.Support;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Terminal;
 
 internal static class NearMisses
 {

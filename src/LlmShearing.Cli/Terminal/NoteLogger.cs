@@ -1,7 +1,7 @@
 // Says the warnings that the library logs while a verb runs, each once, and keeps them for --json.
 using Microsoft.Extensions.Logging;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Terminal;
 
 internal sealed class NoteLogger(Action<string> say) : ILogger
 {

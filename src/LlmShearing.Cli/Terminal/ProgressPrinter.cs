@@ -2,7 +2,7 @@
 // quick commands stay silent and logs of slow ones show life.
 using System.Globalization;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Terminal;
 
 internal sealed class ProgressPrinter : IProgress<ShearingProgress>, IDisposable
 {

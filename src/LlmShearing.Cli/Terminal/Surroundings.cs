@@ -1,7 +1,7 @@
 // What the command line touches outside itself: where it writes, and whether a person is watching. Injected, so that tests run verbs in process.
 using Spectre.Console;
 
-namespace LlmShearing.Cli;
+namespace LlmShearing.Cli.Terminal;
 
 /// <summary>Output, errors, time and the user's Ctrl-C.</summary>
 internal sealed class Surroundings

@@ -1,7 +1,8 @@
 // The files beside weights, index and configuration: tokenizer, templates, code, licences, whatever there is. They travel with the model, subfolders too; what does not is named.
 using System.Globalization;
+using LlmShearing.Files;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <param name="Files">What travels: its path and where it goes, relative to the folder.</param>
 /// <param name="LeftOut">What does not, each with the reason.</param>

@@ -2,7 +2,7 @@
 using System.Collections.Immutable;
 using System.Text;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>How the tensors of a checkpoint folder compare with what its config.json asks for.</summary>
 public sealed record CheckpointReport

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>A tensor of a checkpoint folder.</summary>
 /// <param name="Name">Hugging Face name.</param>
@@ -18,5 +18,5 @@ public sealed record CheckpointTensor(string Name, SafetensorsDtype Dtype, Immut
     public long ElementCount => Entry.ElementCount;
 
     /// <summary>Bytes of one element.</summary>
-    internal int ElementSize => Dtype.Bits() / 8;
+    public int ElementSize => Dtype.Bits() / 8;
 }

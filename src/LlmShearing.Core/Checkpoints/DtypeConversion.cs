@@ -2,7 +2,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>Converts stored weights (F64, F32, F16, BF16; little-endian) to and from float32.</summary>
 public static class DtypeConversion

@@ -3,7 +3,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 internal static partial class FileRangeCopy
 {

@@ -2,8 +2,9 @@
 using System.Buffers;
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using LlmShearing.Model;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>A checkpoint folder of the LLaMA family, opened and checked; weights are read on demand. Reads may run on several threads.</summary>
 public sealed class LlamaCheckpoint : IDisposable

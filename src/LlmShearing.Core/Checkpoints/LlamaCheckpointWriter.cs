@@ -4,9 +4,13 @@
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json.Nodes;
+using LlmShearing.Files;
+using LlmShearing.Json;
+using LlmShearing.Model;
+using LlmShearing.Telemetry;
 using Microsoft.Extensions.Logging;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>Writes checkpoint folders of the LLaMA family.</summary>
 public static class LlamaCheckpointWriter
@@ -35,7 +39,15 @@ public static class LlamaCheckpointWriter
     }
 
     /// <summary>As above, with a type for each tensor.</summary>
-    internal static void Write(
+    /// <param name="folder">Target folder.</param>
+    /// <param name="config">What config.json says.</param>
+    /// <param name="dtypeOf">Type that each tensor is stored in.</param>
+    /// <param name="content">Writes the content of each tensor.</param>
+    /// <param name="options">Shards, overwriting, files to carry over.</param>
+    /// <param name="progress">Receives bytes written; may be null.</param>
+    /// <param name="cancellationToken">Checked at every write; nothing is left when it fires.</param>
+    /// <exception cref="CheckpointException">The target exists or a file cannot be written.</exception>
+    public static void Write(
         string folder,
         LlamaConfig config,
         Func<LlamaTensor, SafetensorsDtype> dtypeOf,

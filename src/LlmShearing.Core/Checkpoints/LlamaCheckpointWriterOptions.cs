@@ -1,6 +1,7 @@
+using LlmShearing.Files;
 using Microsoft.Extensions.Logging;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>How a checkpoint folder is written.</summary>
 public sealed record LlamaCheckpointWriterOptions
@@ -32,7 +33,7 @@ public sealed record LlamaCheckpointWriterOptions
     public bool FlushToDisk { get; init; }
 
     /// <summary>Folder whose tokenizer, where it has one, takes the place of that in <see cref="AuxiliaryFilesFrom"/>; null = none.</summary>
-    internal string? TokenizerFrom { get; init; }
+    public string? TokenizerFrom { get; init; }
 
     internal OutputFiles Files { get; init; } = OutputFiles.Default;
 }

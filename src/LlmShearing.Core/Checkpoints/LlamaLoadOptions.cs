@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>How a model is loaded.</summary>
 public sealed record LlamaLoadOptions

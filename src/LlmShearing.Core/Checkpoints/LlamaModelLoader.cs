@@ -1,9 +1,10 @@
 // From a folder to a model in memory: stored bytes go straight into parameter memory, converted on the way where the types differ.
+using LlmShearing.Devices;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>Loads models. <c>LlamaModel.Load</c> is the short way in.</summary>
 public static class LlamaModelLoader
@@ -25,7 +26,7 @@ public static class LlamaModelLoader
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         options ??= new LlamaLoadOptions();
-        _ = WeightMemory.StoredAs(options.Dtype);
+        _ = CheckpointMemory.StoredAs(options.Dtype);
         cancellationToken.ThrowIfCancellationRequested();
         var model = new LlamaModel(checkpoint.Config, options.Dtype, options.Device) { Name = Path.GetFileName(checkpoint.Folder) };
         try

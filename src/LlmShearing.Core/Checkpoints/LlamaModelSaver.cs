@@ -5,7 +5,7 @@ using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>Saves models. <c>LlamaModel.Save</c> is the short way in.</summary>
 internal static class LlamaModelSaver
@@ -33,7 +33,7 @@ internal static class LlamaModelSaver
         if (!weight.shape.AsSpan().SequenceEqual(tensor.Shape.AsSpan()))
             throw new InvalidOperationException($"'{tensor.Name}' is [{string.Join(", ", weight.shape)}] in the model, but its configuration asks for [{string.Join(", ", tensor.Shape)}].");
         Tensor flat = weight.cpu().contiguous().view(-1);                                            // [elements]
-        SafetensorsDtype held = WeightMemory.StoredAs(flat.dtype);
+        SafetensorsDtype held = CheckpointMemory.StoredAs(flat.dtype);
         long total = flat.NumberOfElements;
         float[] floats = held == SafetensorsDtype.F32 || held == sink.Tensor.Dtype ? [] : ArrayPool<float>.Shared.Rent(ChunkElements);
         for (long start = 0; start < total; start += ChunkElements)
@@ -60,7 +60,7 @@ internal static class LlamaModelSaver
             ArrayPool<float>.Shared.Return(floats);
     }
 
-    private static string Name(ScalarType dtype) => WeightMemory.StoredAs(dtype) switch
+    private static string Name(ScalarType dtype) => CheckpointMemory.StoredAs(dtype) switch
     {
         SafetensorsDtype.F16 => "float16",
         SafetensorsDtype.BF16 => "bfloat16",

@@ -1,7 +1,7 @@
 // The one place that knows the Hugging Face names and shapes of a LLaMA's tensors.
 using System.Collections.Immutable;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>What a tensor of a LLaMA is for.</summary>
 public enum LlamaPart

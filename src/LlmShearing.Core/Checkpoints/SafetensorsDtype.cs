@@ -1,5 +1,5 @@
 // Element types of the safetensors format. The order of the members is the format's own: the official writer sorts by it.
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>Element type of a stored tensor, in the order in which the official writer sorts them (descending).</summary>
 public enum SafetensorsDtype

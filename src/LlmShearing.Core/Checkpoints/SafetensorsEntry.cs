@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>One tensor as a safetensors header describes it.</summary>
 /// <param name="Name">Name, not empty.</param>

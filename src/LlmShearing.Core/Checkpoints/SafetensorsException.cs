@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>What is wrong with a safetensors file. The names are those of the format's reference implementation.</summary>
 public enum SafetensorsError

@@ -3,8 +3,9 @@
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
+using LlmShearing.Json;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>The parsed and validated header of one file.</summary>
 internal sealed class SafetensorsHeader

@@ -4,7 +4,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>Header bytes and tensor offsets of a file to be written, byte for byte as the reference implementation lays them out.</summary>
 internal sealed class SafetensorsLayout

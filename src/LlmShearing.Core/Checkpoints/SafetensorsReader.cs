@@ -5,9 +5,10 @@ using System.Buffers.Binary;
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.IO.MemoryMappedFiles;
+using LlmShearing.Files;
 using Microsoft.Win32.SafeHandles;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>A safetensors file opened for reading; its header is read and fully checked when it is opened. Reads may run on several threads.</summary>
 public sealed unsafe class SafetensorsReader : IDisposable

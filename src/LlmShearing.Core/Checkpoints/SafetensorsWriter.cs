@@ -1,8 +1,9 @@
 // Writes one safetensors file in a stream, tensor after tensor, with bounded memory. The file appears under its name only when it is
 // complete; until then it is a temporary file beside it, which goes away when anything fails.
 using System.Collections.Immutable;
+using LlmShearing.Files;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>Writes a safetensors file with the bytes that the reference implementation would write. Give names, types and shapes first, then the data in <see cref="Tensors"/> order; tensors without elements are passed over.</summary>
 public sealed class SafetensorsWriter : IDisposable
@@ -86,7 +87,14 @@ public sealed class SafetensorsWriter : IDisposable
     /// <summary>Closes the file; it is deleted when it was not completed.</summary>
     public void Dispose() => _file.Dispose();
 
-    internal static SafetensorsWriter Create(
+    /// <summary>Begins a file that is opened in a given way.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="tensors">Names, types and shapes.</param>
+    /// <param name="metadata">Texts for the header; may be null.</param>
+    /// <param name="flushToDisk">Whether completing waits until the disk has it all.</param>
+    /// <param name="files">How the file is opened.</param>
+    /// <returns>The writer; dispose it.</returns>
+    public static SafetensorsWriter Create(
         string path, IEnumerable<SafetensorsEntry> tensors, IReadOnlyDictionary<string, string>? metadata, bool flushToDisk, OutputFiles files)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

@@ -1,8 +1,9 @@
 // model.safetensors.index.json: which shard holds which tensor. Checked strictly before any shard is opened, since its file names
 // come from whoever made the checkpoint.
 using System.Text.Json.Nodes;
+using LlmShearing.Json;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 internal static class ShardIndex
 {

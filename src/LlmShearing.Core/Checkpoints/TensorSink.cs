@@ -1,7 +1,7 @@
 // Where the elements of one tensor are written to, in order, a part at a time.
 using System.Buffers;
 
-namespace LlmShearing;
+namespace LlmShearing.Checkpoints;
 
 /// <summary>Takes the elements of one tensor of a checkpoint that is being written.</summary>
 public readonly struct TensorSink
@@ -51,6 +51,18 @@ public readonly struct TensorSink
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    /// <summary>Writes a stored tensor as it is; that of the sink must have its type and size.</summary>
+    /// <param name="stored">The tensor of an open checkpoint.</param>
+    /// <param name="buffer">Where its bytes pass; any length of at least 1.</param>
+    public void CopyFrom(CheckpointTensor stored, byte[] buffer)
+    {
+        ArgumentNullException.ThrowIfNull(stored);
+        ArgumentNullException.ThrowIfNull(buffer);
+        if (stored.Dtype != Tensor.Dtype || !stored.Shape.SequenceEqual(Tensor.Shape))
+            throw new ArgumentException($"'{stored.Name}' is {stored.Dtype} [{string.Join(", ", stored.Shape)}], and '{Tensor.Name}' is written as {Tensor.Dtype} [{string.Join(", ", Tensor.Shape)}].", nameof(stored));
+        CopyFrom(stored.Reader, stored.Reader.DataStart + stored.Entry.Offset, stored.ByteLength, buffer);
     }
 
     internal void CopyFrom(SafetensorsReader source, long position, long length, byte[] buffer) =>

@@ -1,5 +1,7 @@
 // Which files of a folder hold the model's weights: model.safetensors, or an index with its shards, or the only complete safetensors file under another name.
-namespace LlmShearing;
+using LlmShearing.Files;
+
+namespace LlmShearing.Checkpoints;
 
 /// <param name="Single">Full path of the one weight file; null when there is an index.</param>
 /// <param name="Index">Full path of the index; null when there is one file.</param>

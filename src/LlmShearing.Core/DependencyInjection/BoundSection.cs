@@ -1,7 +1,7 @@
 // The configuration section that options are bound to. Its presence among the services says so, which lets a second section be refused.
 using Microsoft.Extensions.Configuration;
 
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 internal sealed class BoundSection<TOptions>(IConfiguration section)
     where TOptions : class

@@ -1,9 +1,11 @@
 // The built-in components and their names. A new scorer gets a line here and a member in BuiltInScorerOptions.
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 internal static class BuiltInComponents
 {

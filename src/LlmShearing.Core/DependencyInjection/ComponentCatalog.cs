@@ -1,7 +1,8 @@
 // Keyed registrations can be resolved but not listed by a container; the list comes from the service collection itself.
+using LlmShearing.Support;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 internal sealed class ComponentCatalog<TComponent>(IServiceProvider provider, IServiceCollection services, string kind) : IComponentCatalog<TComponent>
     where TComponent : class

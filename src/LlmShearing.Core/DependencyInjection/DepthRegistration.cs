@@ -1,8 +1,9 @@
 // Whether block-depth is the library's. A host may put a strategy of its own under that name, which then aims at sizes like any other.
+using LlmShearing.Planning;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 internal sealed class DepthRegistration(IServiceCollection services)
 {

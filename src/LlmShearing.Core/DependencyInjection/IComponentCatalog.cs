@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 /// <summary>Finds components of one kind by name: scorers as <c>IComponentCatalog&lt;IImportanceScorer&gt;</c>, strategies as <c>IComponentCatalog&lt;IPruningStrategy&gt;</c>.</summary>
 /// <typeparam name="TComponent">Interface of the components.</typeparam>

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 /// <summary>
 /// Adds components to the library's registration. Components are keyed singletons, found by kebab-case name. A name is taken once:

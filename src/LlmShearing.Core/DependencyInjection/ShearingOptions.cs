@@ -1,8 +1,11 @@
 // What a host configures: which components, and their options. Bound from one configuration section, checked when the host starts.
 using System.ComponentModel.DataAnnotations;
+using LlmShearing.Devices;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 using Microsoft.Extensions.Options;
 
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 /// <summary>Options of the library, usually the section "Shearing". An unknown key in the section is an error.</summary>
 public sealed class ShearingOptions

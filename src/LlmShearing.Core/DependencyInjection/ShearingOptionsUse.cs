@@ -1,7 +1,8 @@
 // What is set must be used, and what is used must be set: options that the chosen strategy does not look at are a mistake, not a default.
+using LlmShearing.Planning;
 using Microsoft.Extensions.Options;
 
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 internal sealed class ShearingOptionsUse(DepthRegistration depth) : IValidateOptions<ShearingOptions>
 {

@@ -1,7 +1,8 @@
 // Two checks of the options: the annotations (generated code, no reflection), and names against what is registered.
+using LlmShearing.Devices;
 using Microsoft.Extensions.Options;
 
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 [OptionsValidator]
 internal sealed partial class ShearingOptionsAnnotations : IValidateOptions<ShearingOptions>

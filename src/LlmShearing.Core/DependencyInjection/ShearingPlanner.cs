@@ -1,7 +1,9 @@
 // What a host asks for a plan: the components and amounts come from its configuration.
+using LlmShearing.Devices;
+using LlmShearing.Planning;
 using Microsoft.Extensions.Options;
 
-namespace LlmShearing;
+namespace LlmShearing.DependencyInjection;
 
 /// <summary>Makes plans as <see cref="ShearingOptions"/> say. Registered by <c>AddLlmShearing</c>; options that are wrong are refused when it is made.</summary>
 /// <param name="pruner">The facade.</param>

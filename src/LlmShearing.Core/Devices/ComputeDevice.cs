@@ -3,7 +3,7 @@ using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Devices;
 
 /// <summary>Finds the device to compute on. Names: auto, cpu, cuda (the first), cuda:N, mps.</summary>
 public static class ComputeDevice

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Devices;
 
 /// <summary>Chooses the type of weights and activations. Names: auto, float32, bfloat16, float16. Optimizer state, norms, softmax and losses are float32 whatever the choice.</summary>
 public static class ComputeType
@@ -31,16 +31,6 @@ public static class ComputeType
             "float16" => ScalarType.Float16,
             _ => throw new DeviceException($"There is no type '{name}' to compute in. Give {string.Join(", ", Names)}."),
         };
-    }
-
-    /// <summary>The type that a training run computes in. A run must go on in the type that it was begun with, whatever "auto" comes to where it goes on.</summary>
-    /// <param name="runFolder">Folder of the run.</param>
-    /// <returns>Null when there is no run in the folder, or its run.json does not say.</returns>
-    public static ScalarType? OfRun(string runFolder)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(runFolder);
-        return RunFolder.ReadDescription(runFolder)?["configuration"] is JsonObject configuration && configuration["trainable"] is JsonObject trainable
-            && Enum.TryParse(trainable["dtype"]?.ToString(), out ScalarType type) ? type : null;
     }
 
     /// <summary>The name of a type.</summary>

@@ -1,7 +1,7 @@
 // TorchSharp cannot say what a CUDA device is able to; the driver's own library can, and it is there wherever CUDA works.
 using System.Runtime.InteropServices;
 
-namespace LlmShearing;
+namespace LlmShearing.Devices;
 
 internal static unsafe class CudaDriver
 {

@@ -1,11 +1,13 @@
 // Which tensors may be worked on as plain memory, and the check in front of every such use.
 using System.Runtime.InteropServices;
+using LlmShearing.Support;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Devices;
 
-internal static class HostMemory
+/// <summary>The memory of tensors on the CPU, for kernels that work on plain bytes.</summary>
+public static class HostMemory
 {
     [ThreadStatic]
     private static bool _avoided;

@@ -2,9 +2,10 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Devices;
 
-internal static class HostValues
+/// <summary>Values of a tensor as managed data. The one place that waits for a device.</summary>
+public static class HostValues
 {
     /// <summary>All elements of a float32 tensor, row-major; one transfer.</summary>
     public static float[] Floats(Tensor values) => Read<float>(values, ScalarType.Float32);

@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Evaluation;
 
 /// <summary>An evaluation gave something that is not a number.</summary>
 /// <param name="message">What is wrong; names the window and the block.</param>

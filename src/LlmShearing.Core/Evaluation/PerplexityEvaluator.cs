@@ -1,10 +1,14 @@
 // One evaluator for every protocol: windows in, losses out, layer-major, so that it runs on resident and on streamed models alike.
 // Notation: B windows of a batch, T their padded length, H hidden size, N scored tokens.
+using LlmShearing.Devices;
+using LlmShearing.Execution;
+using LlmShearing.Model;
+using LlmShearing.Telemetry;
 using Microsoft.Extensions.Logging;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Evaluation;
 
 /// <summary>Measures perplexity. Log-softmax is in float32, sums are in double precision. Stateless; works without a container.</summary>
 /// <param name="options">How much is done at once; null = defaults.</param>
@@ -153,7 +157,7 @@ public sealed class PerplexityEvaluator(PerplexityOptions? options = null, ILogg
         }
 
         Tensor targets = tensor(scored.SelectMany(s => s.Targets).ToArray(), device: source.Device);
-        return HostValues.Floats(LlmShearing.TokenLosses.Compute(source, normed, targets));
+        return HostValues.Floats(Execution.TokenLosses.Compute(source, normed, targets));
     }
 
     // Runs the one window again and looks at the states after every block: slow, but only on the way to an error.

@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Evaluation;
 
 /// <summary>How much is done at once. No influence on what is computed.</summary>
 public sealed record PerplexityOptions

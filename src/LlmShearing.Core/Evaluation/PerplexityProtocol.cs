@@ -1,5 +1,5 @@
 // A perplexity without its protocol cannot be compared with another one. So the protocol is data, and travels with the result.
-namespace LlmShearing;
+namespace LlmShearing.Evaluation;
 
 /// <summary>How text becomes windows and window losses become a perplexity. Equality compares every rule.</summary>
 public sealed record PerplexityProtocol

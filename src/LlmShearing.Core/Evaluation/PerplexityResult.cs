@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace LlmShearing;
+namespace LlmShearing.Evaluation;
 
 /// <summary>Loss of one window.</summary>
 /// <param name="Row">Row of the input; 0 for a joined stream.</param>

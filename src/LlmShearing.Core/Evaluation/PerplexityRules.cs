@@ -1,5 +1,5 @@
 // The choices that make published perplexities differ from one another.
-namespace LlmShearing;
+namespace LlmShearing.Evaluation;
 
 /// <summary>Where a beginning-of-sequence token is put.</summary>
 public enum BosMode

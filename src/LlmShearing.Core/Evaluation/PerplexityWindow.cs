@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Evaluation;
 
 /// <summary>One model input of a perplexity evaluation. Token t is predicted from the tokens before it in the window.</summary>
 /// <param name="Ids">Token ids, a BOS in front included.</param>

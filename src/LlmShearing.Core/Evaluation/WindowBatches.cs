@@ -1,5 +1,5 @@
 // Which windows go through the model together.
-namespace LlmShearing;
+namespace LlmShearing.Evaluation;
 
 /// <summary>Windows of similar length, padded on the right to the longest.</summary>
 /// <param name="Windows">Indices of the windows.</param>

@@ -1,5 +1,5 @@
 // Cuts token ids into windows by a protocol. Works on ids only: joining and tokenising text is the caller's part.
-namespace LlmShearing;
+namespace LlmShearing.Evaluation;
 
 /// <summary>Windows, and what did not get into one.</summary>
 /// <param name="Windows">The windows in order.</param>

@@ -1,7 +1,10 @@
 // Blocks read from disk one ahead of their use, in buffers that are used again: two of them when blocks are asked for in order.
+using LlmShearing.Checkpoints;
+using LlmShearing.Devices;
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Execution;
 
 /// <summary>
 /// Lends blocks of a checkpoint. For one thread at a time; only the reading of bytes happens on another. For a device that is not the CPU, bytes are read into blocks on the CPU and

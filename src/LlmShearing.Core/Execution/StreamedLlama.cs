@@ -1,7 +1,11 @@
 // A checkpoint folder as a model: never more than two blocks, the rows asked for, and two slices of the output projection in memory.
+using LlmShearing.Checkpoints;
+using LlmShearing.Devices;
+using LlmShearing.Kernels;
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Execution;
 
 /// <summary>
 /// A LLaMA read from its folder while it runs. Blocks come one after the other, the next one being read on another thread meanwhile.
@@ -30,7 +34,7 @@ public sealed class StreamedLlama : ILlamaSource, IDisposable
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         TorchRuntime.EnsureLoaded();
-        _ = WeightMemory.StoredAs(dtype);
+        _ = CheckpointMemory.StoredAs(dtype);
         (_checkpoint, Dtype, Device, _owned) = (checkpoint, dtype, device ?? CPU, owned);
         LlamaShape shape = checkpoint.Config.Shape;
         _norm = new RmsNorm(shape.HiddenSize, checkpoint.Config.RmsNormEps, dtype, Device);

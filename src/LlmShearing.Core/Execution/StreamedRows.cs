@@ -1,8 +1,10 @@
 // Rows of the embedding and of the output projection, read when they are needed.
+using LlmShearing.Checkpoints;
+using LlmShearing.Devices;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Execution;
 
 /// <summary>Reads rows of a stored matrix [V, H] on the CPU and gives them on a device.</summary>
 internal sealed class StreamedRows(LlamaCheckpoint checkpoint, string name, ScalarType dtype, Device device)

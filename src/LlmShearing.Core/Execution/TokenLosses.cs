@@ -1,8 +1,9 @@
 // Cross entropy without the full logit matrix: the vocabulary projection is walked in slices, so the weight is read once
 // for many tokens and the memory stays bounded.
+using LlmShearing.Kernels;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Execution;
 
 /// <summary>Per-token losses of hidden states.</summary>
 public static class TokenLosses

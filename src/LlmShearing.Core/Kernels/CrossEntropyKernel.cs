@@ -3,11 +3,13 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using LlmShearing.Devices;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Kernels;
 
-internal static unsafe class CrossEntropyKernel
+/// <summary>Cross entropy with its gradient over plain memory, a row of logits at a time.</summary>
+public static unsafe class CrossEntropyKernel
 {
     /// <summary>Whether logits can be worked on here: contiguous float32 or bfloat16 on the CPU.</summary>
     public static bool Serves(Tensor logits) =>

@@ -2,7 +2,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Kernels;
 
 internal sealed class LinearFunction : autograd.SingleTensorFunction<LinearFunction>
 {

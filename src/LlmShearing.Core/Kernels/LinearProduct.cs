@@ -1,13 +1,15 @@
 // Products with weight matrices, through the faster of libtorch's two libraries for them. MKL, which libtorch takes for float32, uses a path without 512-bit
 // registers on processors of other makers than its own; oneDNN, which it takes for 16 bits, uses what the processor has.
 using System.Runtime.Intrinsics.X86;
+using LlmShearing.Devices;
+using LlmShearing.Support;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Kernels;
 
 /// <summary>y = x Wᵀ + b and its two gradients. What oneDNN is not taken for goes to libtorch's own linear.</summary>
-internal static class LinearProduct
+public static class LinearProduct
 {
     // Below this the copies into and out of oneDNN's tensors cost more than the product gains.
     private const long FewestRows = 32;

@@ -1,9 +1,10 @@
 // The running log-sum-exp of rows of logits that come in slices of the vocabulary, over plain memory: one read of the logits in their own type where
 // operators convert, subtract, exponentiate and sum in a pass each.
 using System.Runtime.Intrinsics;
+using LlmShearing.Devices;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Kernels;
 
 internal sealed unsafe class LogSumExpKernel(int rows)
 {

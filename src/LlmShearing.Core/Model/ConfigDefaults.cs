@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>What a key absent from config.json means: the defaults of the model type's own configuration class in transformers.</summary>
 internal sealed record ConfigDefaults(

@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>Everything optional about one forward pass.</summary>
 public sealed record ForwardOptions

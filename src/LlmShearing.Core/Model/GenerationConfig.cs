@@ -1,8 +1,9 @@
 // generation_config.json: which tokens end a text, and how the next token is chosen unless the caller says otherwise.
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
+using LlmShearing.Json;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>What the generation_config.json of a model folder says, as far as it is used here. Members that the file lacks are null.</summary>
 public sealed record GenerationConfig

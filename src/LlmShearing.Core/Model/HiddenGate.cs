@@ -1,6 +1,7 @@
+using LlmShearing.Devices;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>The hidden gate of one pass with what the norms need of it.</summary>
 internal sealed class HiddenGate

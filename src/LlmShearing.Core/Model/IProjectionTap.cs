@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>Something attached to one projection: a low-rank delta, or a recorder of its input. One per projection.</summary>
 public interface IProjectionTap

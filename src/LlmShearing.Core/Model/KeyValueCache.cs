@@ -1,7 +1,7 @@
 // Keys and values of the tokens seen so far, for generation.
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>A growing key/value cache, one pair of buffers per block. Owned by the caller.</summary>
 /// <remarks>For one thread at a time.</remarks>

@@ -3,8 +3,9 @@
 // when key/value heads serve different numbers of query heads; zeros mean that a sub-block is absent.
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
+using LlmShearing.Json;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 internal static class LayerSizesJson
 {

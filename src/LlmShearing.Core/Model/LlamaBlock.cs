@@ -2,7 +2,7 @@
 // H hidden size, Nq query heads, Nkv key/value heads, hd head size, I intermediate size.
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>A block: x + attention(norm(x)), then x + mlp(norm(x)). Either sub-block may be absent.</summary>
 public sealed class LlamaBlock : nn.Module

@@ -1,6 +1,7 @@
 // What config.json says, validated. Reading and writing the JSON is in LlamaConfigJson.
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
+using LlmShearing.Model;
 
 namespace LlmShearing;
 

@@ -2,8 +2,10 @@
 // refuses by name whatever would change the computation and is not supported here. Writing is in LlamaConfigWriter.
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
+using LlmShearing.Json;
+using LlmShearing.Shapes;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>Reads and writes config.json of the LLaMA family (model types llama, mistral and qwen2).</summary>
 public static class LlamaConfigJson

@@ -2,7 +2,7 @@
 // every key and number as they were.
 using System.Text.Json.Nodes;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 internal static class LlamaConfigWriter
 {

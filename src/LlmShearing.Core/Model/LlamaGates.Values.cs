@@ -1,5 +1,6 @@
 // Gates from managed numbers, and their gradients back as managed numbers: what learned masks need each micro-batch.
 using System.Runtime.InteropServices;
+using LlmShearing.Devices;
 using static TorchSharp.torch;
 
 namespace LlmShearing;

@@ -1,4 +1,6 @@
 // A plan, or learned masks, seen as multipliers. The model multiplies each unit by its gate.
+using LlmShearing.Devices;
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
 namespace LlmShearing;
@@ -138,7 +140,11 @@ public sealed partial class LlamaGates : IDisposable
         return gate is null ? groups : gate * groups;
     }
 
-    internal Tensor? AttentionGate(int layer, ScalarType dtype) => SubBlock(Attention, layer, dtype);
+    /// <summary>Gate of the attention sub-block of a layer.</summary>
+    /// <param name="layer">0-based block.</param>
+    /// <param name="dtype">Type of the result.</param>
+    /// <returns>A scalar in the caller's dispose scope; null = 1.</returns>
+    public Tensor? AttentionGate(int layer, ScalarType dtype) => SubBlock(Attention, layer, dtype);
 
     internal Tensor? MlpGate(int layer, ScalarType dtype) => SubBlock(Mlp, layer, dtype);
 

@@ -1,8 +1,10 @@
 // Token generation with a key/value cache. Plain data is handed out between steps: no scope or no_grad is open while the
 // consumer runs.
+using LlmShearing.Devices;
+using LlmShearing.Telemetry;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>Generates continuations of token ids.</summary>
 /// <remarks>Any number of threads may generate with one model at once; each enumeration is for one thread.</remarks>

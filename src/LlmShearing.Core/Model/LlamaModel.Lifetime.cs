@@ -9,18 +9,20 @@ public sealed partial class LlamaModel
     private volatile bool _disposed;
 
     /// <summary>Whether the weights are gone.</summary>
-    internal bool IsDisposed => _disposed;
+    public bool IsDisposed => _disposed;
 
     /// <summary>To be called by everything that is about to use the weights.</summary>
     /// <exception cref="ObjectDisposedException">They are gone.</exception>
-    internal void EnsureAlive()
+    public void EnsureAlive()
     {
         if (_disposed)
             throw new ObjectDisposedException(nameof(LlamaModel), $"The model '{Name}' was disposed. Load it again, or dispose it later.");
     }
 
     /// <summary>The same for a source of any kind; a streamed one tells itself.</summary>
-    internal static void EnsureAlive(ILlamaSource source) => (source as LlamaModel)?.EnsureAlive();
+    /// <param name="source">The source.</param>
+    /// <exception cref="ObjectDisposedException">It is a model whose weights are gone.</exception>
+    public static void EnsureAlive(ILlamaSource source) => (source as LlamaModel)?.EnsureAlive();
 
     /// <inheritdoc/>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>

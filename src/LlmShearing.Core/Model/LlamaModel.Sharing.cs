@@ -1,4 +1,6 @@
 // A depth cut that costs no memory: a model of some of the blocks of another, on the same weights.
+using LlmShearing.Model;
+using LlmShearing.Surgery;
 using TorchSharp.Modules;
 
 namespace LlmShearing;

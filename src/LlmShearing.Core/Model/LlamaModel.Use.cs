@@ -1,5 +1,7 @@
 // Two threads that compute gradients of one model would end the process: a model answers the second one with an exception.
 
+using LlmShearing.Support;
+
 namespace LlmShearing;
 
 public sealed partial class LlamaModel
@@ -8,7 +10,8 @@ public sealed partial class LlamaModel
 
     /// <summary>Takes the model for a computation of gradients, until disposal.</summary>
     /// <exception cref="InvalidOperationException">Another computation of gradients has it.</exception>
-    internal IDisposable UseForGradients()
+    /// <returns>To be disposed when the gradients are there.</returns>
+    public IDisposable UseForGradients()
     {
         EnsureAlive();
         if (Interlocked.Exchange(ref _inUse, 1) != 0)

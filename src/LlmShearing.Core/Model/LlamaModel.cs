@@ -1,4 +1,7 @@
 // The resident model: embedding, blocks, final norm, output projection.
+using LlmShearing.Devices;
+using LlmShearing.Kernels;
+using LlmShearing.Model;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -136,7 +139,7 @@ public sealed partial class LlamaModel : nn.Module<Tensor, Tensor>, ILlamaSource
         named_parameters().Select(p => (p.name.StartsWith("lm_head", StringComparison.Ordinal) ? p.name : "model." + p.name, p.parameter));
 
     /// <summary>The matrix that makes logits [V, H].</summary>
-    internal Parameter HeadWeight
+    public Parameter HeadWeight
     {
         get
         {
@@ -172,7 +175,7 @@ public sealed class LlamaEmbedding : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>Id whose row receives no gradient from the input side, or null.</summary>
-    internal long? Padding => _padding;
+    public long? Padding => _padding;
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor input)

@@ -1,7 +1,7 @@
 // What all blocks share in one forward pass: rotary tables, attention masks, gates, cache.
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>The state of one forward pass. Its tensors belong to the dispose scope in which it was begun.</summary>
 public sealed class LlamaPass
@@ -36,6 +36,9 @@ public sealed class LlamaPass
     internal Tensor Cos { get; }
 
     internal Tensor Sin { get; }
+
+    /// <summary>The gate of the residual channels that multiplies the embedding too [H]; null when there is none, or it leaves the embedding alone.</summary>
+    public Tensor? EmbeddingGate => Hidden is { InputIsMasked: true } gate ? gate.Value : null;
 
     internal HiddenGate? Hidden { get; }
 

@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>
 /// The smallest uniform shape into which a model with differing layers fits when it is filled up with zeros: every layer gets the largest

@@ -1,8 +1,11 @@
 // A linear map of a block: y = x Wᵀ (+ b), with optional gates on its input and output channels and one tap.
+using LlmShearing.Devices;
+using LlmShearing.Kernels;
+using LlmShearing.Support;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>A linear projection with weight [out, in] and an optional bias [out].</summary>
 public sealed class Projection : nn.Module<Tensor, Tensor>

@@ -1,9 +1,10 @@
 // Root-mean-square norm. Under a hidden gate the sum of squares is divided by the number of kept channels,
 // which is what makes gated(big) equal pruned(small).
+using LlmShearing.Devices;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>y = x / sqrt(mean(x²) + eps) * weight, computed in float32 (float64 in a float64 model), cast back before the weight is applied.</summary>
 public sealed class RmsNorm : nn.Module<Tensor, Tensor>

@@ -1,7 +1,8 @@
 // The rotary part of config.json: rope_theta and rope_scaling (transformers 4), or rope_parameters that holds both (transformers 5).
 using System.Text.Json.Nodes;
+using LlmShearing.Json;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 internal static class RopeJson
 {

@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>How rotary frequencies are scaled.</summary>
 public enum RopeType

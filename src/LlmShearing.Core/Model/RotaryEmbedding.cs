@@ -2,7 +2,7 @@
 // Tables are computed per pass from the configuration and held in no module field.
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>Rotary frequencies and tables.</summary>
 public static class RotaryEmbedding

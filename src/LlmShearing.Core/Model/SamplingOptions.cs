@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Logging;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 /// <summary>How the next token is chosen.</summary>
 public sealed record SamplingOptions

@@ -2,8 +2,9 @@
 // nowhere; qwen2 slides where layer_types says so, else from layer max_window_layers on, and only with use_sliding_window.
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
+using LlmShearing.Json;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 internal static class SlidingWindowJson
 {

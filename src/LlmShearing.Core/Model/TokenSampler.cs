@@ -1,9 +1,10 @@
 // Chooses the next token from logits: greedy, or temperature with top-k and top-p. Managed arithmetic with an explicit
 // generator, so that the same seed gives the same tokens. As little as possible is read from the device: one id a row when greedy, k candidates with top-k.
+using LlmShearing.Devices;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
 internal sealed class TokenSampler(SamplingOptions options)
 {

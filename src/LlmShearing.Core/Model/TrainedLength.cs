@@ -1,7 +1,8 @@
 // Whether a sequence reaches beyond the positions that a model was made for: it computes, but nothing says that the numbers mean anything.
-namespace LlmShearing;
+namespace LlmShearing.Model;
 
-internal static class TrainedLength
+/// <summary>What to say when a text is longer than those that a model was trained on.</summary>
+public static class TrainedLength
 {
     /// <summary>The warning for sequences of a length; null when they fit.</summary>
     /// <param name="config">Configuration of the model.</param>

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
+using LlmShearing.Shapes;
 
-namespace LlmShearing;
+namespace LlmShearing.Planning;
 
 /// <summary>How many blocks to remove, and which may go. Exactly one amount (count, ratio, target parameters or blocks) is given where a plan is made from options.</summary>
 public sealed class BlockDepthOptions : IValidatableObject

@@ -1,7 +1,9 @@
 // Depth pruning: whole blocks go, least important first (Shortened LLaMA), or one window of neighbours (Gromov et al.).
 using System.Collections.Immutable;
+using LlmShearing.Shapes;
+using LlmShearing.Support;
 
-namespace LlmShearing;
+namespace LlmShearing.Planning;
 
 /// <summary>
 /// Removes whole blocks in ascending order of score, scored once (Shortened LLaMA, section 3). Ties go to the lower index; infinite scores rank last.

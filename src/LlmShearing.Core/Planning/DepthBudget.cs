@@ -1,5 +1,5 @@
 // How many blocks a depth option means for a given model, and how many may go at all. Never fewer than asked: a request that cannot be met is refused.
-namespace LlmShearing;
+namespace LlmShearing.Planning;
 
 internal sealed class DepthBudget
 {

@@ -1,7 +1,10 @@
 // Greedy depth pruning: remove the least important block, score again, and so on.
 using System.Collections.Immutable;
+using LlmShearing.Scoring;
+using LlmShearing.Shapes;
+using LlmShearing.Support;
 
-namespace LlmShearing;
+namespace LlmShearing.Planning;
 
 /// <summary>
 /// Removes blocks one at a time and scores the remaining model again after each removal. Costs as many scorings as blocks go, and often beats one-shot removal,

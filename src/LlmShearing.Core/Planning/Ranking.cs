@@ -1,5 +1,5 @@
 // Choosing by score. One rule everywhere: larger stays, ties go to the lower index, nothing depends on the order of evaluation.
-namespace LlmShearing;
+namespace LlmShearing.Planning;
 
 internal static class Ranking
 {

@@ -1,5 +1,7 @@
 // Making a shape to aim at: sizes by axis, checked against the source, so that mistakes show before any scoring.
-namespace LlmShearing;
+using LlmShearing.Shapes;
+
+namespace LlmShearing.Planning;
 
 /// <summary>How the number of query heads is reduced where several share a key/value head.</summary>
 public enum HeadPruning

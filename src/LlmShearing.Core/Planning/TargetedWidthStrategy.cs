@@ -1,7 +1,9 @@
 // Width pruning to an exact shape: the best units of every axis stay, as many as the target says.
 using System.Collections.Immutable;
+using LlmShearing.Shapes;
+using LlmShearing.Support;
 
-namespace LlmShearing;
+namespace LlmShearing.Planning;
 
 /// <summary>
 /// Reaches a target shape exactly: the best residual channels over the whole model, the best intermediate channels and heads of every layer and, when the target has

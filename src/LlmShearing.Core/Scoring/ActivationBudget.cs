@@ -1,7 +1,7 @@
 // How many rows go through a block at once, and how many are held, for a given number of bytes.
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 internal static class ActivationBudget
 {

@@ -1,8 +1,9 @@
 // Angles between the states around windows of blocks: one forward pass gives every window of every size.
 using System.Collections.Immutable;
+using LlmShearing.Devices;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>
 /// Angular distance arccos(cos(x_s, x_s+n)) / pi at the last real token of each sequence (Gromov et al.; PruneMe layer_similarity.py),

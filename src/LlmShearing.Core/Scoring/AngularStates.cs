@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>Which hidden states the angular distance compares.</summary>
 public enum AngularStates

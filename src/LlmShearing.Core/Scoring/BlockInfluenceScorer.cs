@@ -1,7 +1,8 @@
 // How much a block turns the residual stream; one forward pass for all blocks.
+using LlmShearing.Devices;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>
 /// Block Influence (Men et al., "ShortGPT", eq. 1): 1 - mean over tokens of cos(x_l, x_l+1), where x_l is what enters block l.

@@ -1,7 +1,8 @@
 // Weight norms as importance: needs no data, reads every weight once, so it also runs on a folder larger than memory.
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>
 /// Scores blocks by the norms of their weights (Kim et al., "Shortened LLaMA", Mag): reduce over tensors of reduce over rows of

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>Options of <see cref="BlockPerplexityScorer"/>.</summary>
 public sealed class BlockPerplexityOptions

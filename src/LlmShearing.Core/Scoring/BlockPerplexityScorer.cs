@@ -1,7 +1,7 @@
 // Perplexity of the model without each block in turn, all blocks in one pass (see Staircase).
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>
 /// Scores a block by the perplexity of the model without it (Kim et al., "Shortened LLaMA", PPL): exp of the mean negative log-likelihood, in nats,

@@ -1,8 +1,9 @@
 // First-order Taylor importance of blocks from the gradients of their weights.
+using LlmShearing.Model;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>
 /// Scores blocks by A = sum over micro-batches of W * d(mean loss)/dW (Kim et al., "Shortened LLaMA", Taylor): reduce over tensors of

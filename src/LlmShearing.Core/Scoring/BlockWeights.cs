@@ -1,7 +1,8 @@
 // The weights of a block that count for its score: projections and norms, no biases (shortened-llm, names with "weight").
+using LlmShearing.Model;
 using TorchSharp.Modules;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 internal static class BlockWeights
 {

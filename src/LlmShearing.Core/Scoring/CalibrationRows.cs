@@ -1,7 +1,8 @@
 // Rows of calibration data that can share a matrix product: same length, and no attention mask between them.
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>Rows of equal length from one or more token batches.</summary>
 internal sealed class CalibrationRows

@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>Options of <see cref="GateTaylorScorer"/>.</summary>
 public sealed class GateTaylorOptions

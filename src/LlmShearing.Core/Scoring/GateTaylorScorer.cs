@@ -1,7 +1,9 @@
 // First-order Taylor importance of any unit: the gradient of the loss with respect to its gate.
+using LlmShearing.Devices;
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>
 /// |dL/dz| at z = 1 for the gate z of every unit of every axis (Michel et al., "Are Sixteen Heads Really Better than One?", eq. 2; Molchanov et al. 2019).

@@ -1,8 +1,9 @@
 // Gradients with the memory of one block: forward without a graph keeping what enters each block, then, from the last block to the
 // first, each block is run again with a graph and the gradient of its output is pushed through it. Works on a streamed source too.
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>Says which gradients of a block are wanted and takes them. Blocks come from the last to the first.</summary>
 internal interface IGradientSink

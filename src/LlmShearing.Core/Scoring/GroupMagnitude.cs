@@ -1,7 +1,9 @@
 // Weight norms of width units. A unit is everything that is cut together: see the table of axes in PruningAxes.
+using LlmShearing.Devices;
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>Sums |W|^p over coupled groups while the blocks of a model go by, or takes the largest, channel by channel.</summary>
 /// <param name="shape">Shape of the model.</param>

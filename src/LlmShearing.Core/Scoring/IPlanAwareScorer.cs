@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>A block scorer that can score a model from which blocks have been removed already, without rebuilding it: what iterative depth pruning asks for.</summary>
 public interface IPlanAwareScorer : IImportanceScorer

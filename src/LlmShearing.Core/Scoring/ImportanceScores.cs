@@ -98,7 +98,10 @@ public sealed record ImportanceScores
         BlockWindows = original.BlockWindows;
     }
 
-    internal static bool IsPerLayer(PruningAxes axis) =>
+    /// <summary>Whether an axis has a row of units for each block; the other has one row.</summary>
+    /// <param name="axis">One axis.</param>
+    /// <returns>False for residual channels.</returns>
+    public static bool IsPerLayer(PruningAxes axis) =>
         axis is PruningAxes.QueryHeads or PruningAxes.KeyValueGroups or PruningAxes.Intermediate;
 
     internal int RowLength(PruningAxes axis, int layer) => axis switch

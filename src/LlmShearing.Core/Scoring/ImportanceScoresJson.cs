@@ -1,8 +1,12 @@
 // Scores as JSON files, so that an expensive scoring run serves many plans.
 using System.Collections.Immutable;
 using System.Text.Json;
+using LlmShearing.Files;
+using LlmShearing.Json;
+using LlmShearing.Plans;
+using LlmShearing.Shapes;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>
 /// Reads and writes importance scores as JSON, with the shape they were made for. Infinities are the text "inf" and "-inf";

@@ -1,8 +1,10 @@
 // Gradient of the cross entropy with respect to the final states, without the full logit matrix and without a graph:
 // dL/dx = scale * (softmax(x Wᵀ) - onehot) W, the vocabulary walked in slices. Twice: once for the normaliser, once for the product.
+using LlmShearing.Execution;
+using LlmShearing.Kernels;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 internal static class LossGradient
 {

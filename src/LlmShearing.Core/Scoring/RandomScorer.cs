@@ -1,4 +1,6 @@
-namespace LlmShearing;
+using LlmShearing.Support;
+
+namespace LlmShearing.Scoring;
 
 /// <summary>
 /// Uniformly random scores: the baseline that any criterion has to beat. Depends on the seed and the shape only; looks at neither weights nor text.
@@ -19,7 +21,7 @@ public sealed class RandomScorer : IImportanceScorer
         {
             int rows = ImportanceScores.IsPerLayer(axis) ? shape.Layers.Length : 1;
             scores = scores.With(axis, Enumerable.Range(0, rows).Select(row => Enumerable.Range(0, scores.RowLength(axis, row))
-                .Select(unit => Uniform(new MicroBatchKey(row, (int)axis, request.Seed).Derive((ulong)unit)))));
+                .Select(unit => Uniform(RandomSeed.Derive(request.Seed, row, (int)axis, (ulong)unit)))));
         }
 
         return scores;

@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>How many numbers become one.</summary>
 public enum ScoreReduction

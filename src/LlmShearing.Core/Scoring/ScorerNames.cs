@@ -1,4 +1,4 @@
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>Names under which the scorers of this library are registered and recorded in plans.</summary>
 public static class ScorerNames

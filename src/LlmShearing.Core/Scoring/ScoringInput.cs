@@ -1,9 +1,10 @@
 // What every scorer checks before it starts, so that all of them refuse the same input with the same words.
 using System.ComponentModel.DataAnnotations;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
-internal static class ScoringInput
+/// <summary>The checks that every scorer begins with.</summary>
+public static class ScoringInput
 {
     /// <summary>Refuses options whose annotations do not hold; lists all of them.</summary>
     public static void EnsureOptions(object options, string scorer)

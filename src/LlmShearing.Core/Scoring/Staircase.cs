@@ -1,9 +1,12 @@
 // The loss of every single-block removal in one pass over the weights. Before block k there are k + 1 streams: one for each
 // removal of an earlier block, and the intact one. All of them go through block k; what entered it intact is at the same time the
 // new stream that skips it. So L(L+1)/2 block passes instead of L(L-1), in large matrix products, each weight read once.
+using LlmShearing.Devices;
+using LlmShearing.Execution;
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>Mean losses without each of the <paramref name="blocks"/> (ascending); blocks of the model that are not listed are left out of all streams.</summary>
 internal sealed class Staircase(ILlamaSource source, int[] blocks, long activationBytes, long stateBytes)

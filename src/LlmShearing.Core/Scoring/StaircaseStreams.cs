@@ -1,7 +1,8 @@
 // The hidden states of a staircase: one stream for each removal, all in one tensor, so that neighbours share a matrix product.
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>
 /// The streams of one group of rows. Slot j is the stream without the j-th block. Before the k-th block, slot k holds the intact stream:

@@ -1,7 +1,9 @@
 // One forward pass over calibration data, block by block, that shows the hidden states before and after every block.
+using LlmShearing.Devices;
+using LlmShearing.Model;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>Called for every block and group of rows, inside a dispose scope of its own. States are [R, T, H].</summary>
 internal delegate void StateObserver(int layer, CalibrationRows rows, Tensor before, Tensor after);

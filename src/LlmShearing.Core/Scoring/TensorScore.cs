@@ -1,7 +1,8 @@
 // From a tensor to a number, and from the numbers of a block to its score (shortened-llm block_significance.py).
+using LlmShearing.Devices;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Scoring;
 
 /// <summary>reduce over rows of (sum over columns of |x|^p), then reduce over tensors. A vector has one column.</summary>
 internal readonly record struct TensorScore(double Power, ScoreReduction Rows, ScoreReduction Tensors)

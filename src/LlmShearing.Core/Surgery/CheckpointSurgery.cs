@@ -1,5 +1,8 @@
 // Applies a plan to a checkpoint folder without ever holding the model: bytes go from input shards to output shards, one tile at a time.
-namespace LlmShearing;
+using LlmShearing.Checkpoints;
+using LlmShearing.Model;
+
+namespace LlmShearing.Surgery;
 
 /// <summary>Pruning and conversion of checkpoint folders, out of core: memory is bounded by a few megabytes whatever the size of the model.</summary>
 /// <remarks>Any number of threads may call it, each for a target of its own.</remarks>
@@ -87,7 +90,10 @@ public static class CheckpointSurgery
     }
 
     /// <summary>Refuses a target that would replace its source, or be part of it.</summary>
-    internal static void RefuseNested(string source, string target)
+    /// <param name="source">Folder that is read.</param>
+    /// <param name="target">Folder that is written.</param>
+    /// <exception cref="CheckpointException">One is or holds the other.</exception>
+    public static void RefuseNested(string source, string target)
     {
         string a = Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)) + Path.DirectorySeparatorChar;
         string b = Path.TrimEndingDirectorySeparator(Path.GetFullPath(target)) + Path.DirectorySeparatorChar;

@@ -1,6 +1,8 @@
+using LlmShearing.Checkpoints;
+using LlmShearing.Files;
 using Microsoft.Extensions.Logging;
 
-namespace LlmShearing;
+namespace LlmShearing.Surgery;
 
 /// <summary>How a model whose layers differ in shape is written.</summary>
 public enum CheckpointLayout

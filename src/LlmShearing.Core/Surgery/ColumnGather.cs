@@ -3,7 +3,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace LlmShearing;
+namespace LlmShearing.Surgery;
 
 internal sealed class ColumnGather
 {

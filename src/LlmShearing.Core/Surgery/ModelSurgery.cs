@@ -1,8 +1,9 @@
 // Surgery on a resident model: a new model whose weights are slices of the old one. The old model is not touched.
+using LlmShearing.Model;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace LlmShearing;
+namespace LlmShearing.Surgery;
 
 /// <summary>Applies plans to resident models.</summary>
 /// <remarks>The source is only read: threads may cut one model at once, and evaluate it meanwhile.</remarks>

@@ -1,8 +1,9 @@
 // Moves the bytes of a slice from the source file to a sink. Long runs of whole rows are copied by the kernel; everything else goes
 // through fixed tiles: read a stretch of rows, gather the kept columns, and write them while the next stretch is read.
 using System.Runtime.InteropServices;
+using LlmShearing.Checkpoints;
 
-namespace LlmShearing;
+namespace LlmShearing.Surgery;
 
 internal sealed class SliceCopier(LlamaCheckpoint source) : IDisposable
 {

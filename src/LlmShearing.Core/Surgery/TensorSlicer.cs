@@ -1,5 +1,7 @@
 // From a plan to slices: for every tensor of the result, which rows and columns of which source tensor it consists of.
-namespace LlmShearing;
+using LlmShearing.Checkpoints;
+
+namespace LlmShearing.Surgery;
 
 /// <summary>What a tensor of the result is made of. One-dimensional tensors count as one row.</summary>
 /// <param name="Source">Source tensor; null when all elements are <paramref name="Fill"/>.</param>

@@ -2,7 +2,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 
-namespace LlmShearing;
+namespace LlmShearing.Surgery;
 
 /// <summary>Hands filled tiles, in order, to an action that runs on one other thread.</summary>
 internal sealed class TileQueue : IDisposable

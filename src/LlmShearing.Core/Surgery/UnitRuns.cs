@@ -1,7 +1,7 @@
 // Which rows or columns of a source tensor make up those of the result, as runs of neighbours: the longer the runs, the fewer copies.
 using System.Runtime.InteropServices;
 
-namespace LlmShearing;
+namespace LlmShearing.Surgery;
 
 /// <summary>A run of neighbouring source units, or of zeros.</summary>
 /// <param name="Source">First source unit; -1 for zeros.</param>

@@ -2,8 +2,12 @@
 // epoch and one position for each domain and the sampler's state, whatever was read so far.
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Rows;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Batches;
 
 /// <summary>Fixed-length rows of several domains in the proportions of an <see cref="IDomainSampler"/>. One cursor a domain; resuming continues bit for bit.</summary>
 public sealed class DomainBatches : ITrainingData

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Batches;
 
 /// <summary>What happens when a domain has given all its rows and is drawn again.</summary>
 public enum ExhaustionPolicy

@@ -1,4 +1,6 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Domains;
+
+namespace LlmShearing.Data.Batches;
 
 /// <summary>What must hold before rows of several domains are mixed.</summary>
 internal static class DomainChecks

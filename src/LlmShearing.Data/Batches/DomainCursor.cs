@@ -1,4 +1,6 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Domains;
+
+namespace LlmShearing.Data.Batches;
 
 /// <summary>A place in the rows of one domain.</summary>
 internal sealed class DomainCursor(TokenDomain domain, DomainBatchesOptions options, int sequenceLength)

@@ -3,8 +3,10 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using System.Text.Json.Nodes;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Batches;
 
 /// <summary>Training data that are read ahead in the background. Gives out exactly what the data inside would.</summary>
 public sealed class PrefetchedData : ITrainingData

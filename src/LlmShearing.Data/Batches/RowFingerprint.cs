@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using LlmShearing.Data.Rows;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Batches;
 
 /// <summary>Tells data apart that have the same size, without reading all of it and without naming paths, so that a run may move to another folder.</summary>
 internal static class RowFingerprint

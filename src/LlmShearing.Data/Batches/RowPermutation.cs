@@ -1,8 +1,9 @@
 // The order of rows: a seeded permutation of which any place can be asked for directly. Nothing is stored but its keys, so a cursor is one number however
 // long the data are, and going to place 10^10 costs what going to place 10 costs.
 using System.Numerics;
+using LlmShearing.Data.Domains;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Batches;
 
 /// <summary>
 /// A seeded permutation of 0..N-1 without a table: a Feistel network over the next power of two, walked along its cycle until it falls below N (fewer than two

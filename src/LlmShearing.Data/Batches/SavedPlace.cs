@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Batches;
 
 /// <summary>Reads saved places of data, which may have been edited or belong to other data.</summary>
 internal static class SavedPlace

@@ -1,4 +1,6 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Rows;
+
+namespace LlmShearing.Data.Batches;
 
 /// <summary>A domain of the training data.</summary>
 /// <param name="Name">Its name, as the sampler and the evaluation sets know it.</param>

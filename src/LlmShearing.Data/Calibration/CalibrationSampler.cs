@@ -1,5 +1,5 @@
 // Short random windows of text for scoring, chosen as the block pruning papers do.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Calibration;
 
 /// <summary>
 /// Draws calibration windows. <see cref="FromRows"/> is the sampler of Shortened LLaMA and LLM-Pruner (one window from each of several

@@ -1,5 +1,5 @@
 // The generator behind Python's `random` and NumPy's old `RandomState` (Matsumoto and Nishimura 1998, with the initialisers of 2002).
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Calibration;
 
 /// <summary>MT19937.</summary>
 internal sealed class MersenneTwister

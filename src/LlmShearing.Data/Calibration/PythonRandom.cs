@@ -1,5 +1,5 @@
 // The papers' scripts choose calibration rows with Python's `random`. The same generator gives the same rows for the same seed.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Calibration;
 
 /// <summary>MT19937 seeded and read as CPython's <c>random.Random(seed).randint</c> does.</summary>
 internal sealed class PythonRandom(uint seed)

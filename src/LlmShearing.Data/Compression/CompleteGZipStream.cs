@@ -1,7 +1,7 @@
 // GZipStream takes a file that is cut short for a shorter file. Here its end must be seen.
 using System.IO.Compression;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Compression;
 
 /// <summary>
 /// Decompresses gzip, several members in a row included, and refuses data that end early or go on with something else. It does so by reading one

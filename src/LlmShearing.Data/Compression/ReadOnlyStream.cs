@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Compression;
 
 /// <summary>A stream that can only be read, forwards.</summary>
 internal abstract class ReadOnlyStream : Stream

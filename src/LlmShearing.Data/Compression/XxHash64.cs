@@ -2,7 +2,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Compression;
 
 /// <summary>The 64-bit xxHash, seed 0, fed in pieces of any size.</summary>
 internal sealed class XxHash64

@@ -2,7 +2,7 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Compression;
 
 internal static partial class Zstd
 {

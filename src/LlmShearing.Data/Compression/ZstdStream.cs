@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Compression;
 
 /// <summary>Decompresses Zstandard frames as they come; refuses data that end inside a frame.</summary>
 internal sealed class ZstdStream : ReadOnlyStream

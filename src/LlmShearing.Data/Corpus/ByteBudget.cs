@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>Bounds the bytes that are in flight between threads. One thing larger than the budget may pass alone.</summary>
 /// <param name="most">Bytes.</param>

@@ -1,5 +1,5 @@
 // Which text files a corpus has, and to which domain each belongs.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>The text files of one domain.</summary>
 /// <param name="Name">Name of the domain; becomes the name of its output folder.</param>

@@ -1,5 +1,8 @@
 // Source files of text, plain or compressed.
-namespace LlmShearing.Data;
+using LlmShearing.Data.Compression;
+using LlmShearing.Files;
+
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>What the name of a text file says, and its bytes, decompressed where need be.</summary>
 public static class CorpusFile

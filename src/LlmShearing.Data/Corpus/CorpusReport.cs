@@ -1,4 +1,6 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Rows;
+
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>What tokenizing a corpus made.</summary>
 /// <param name="Domains">By domain, in the order given.</param>

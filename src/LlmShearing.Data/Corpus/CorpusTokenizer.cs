@@ -1,7 +1,7 @@
 // Text files to token rows: checks the request, then does one domain after the other.
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>
 /// Makes token rows of text: documents encoded by several threads, joined, and cut into rows of one length, domain by domain. The rows depend on the text, the tokenizer

@@ -1,4 +1,6 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Rows;
+
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>How text becomes token rows.</summary>
 public sealed class CorpusTokenizerOptions

@@ -2,8 +2,11 @@
 // checkpoint that is whole counts, whatever comes after it was lost with the run.
 using System.Text;
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Rows;
+using LlmShearing.Files;
+using LlmShearing.Json;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 /// <param name="Sources">Finished source files.</param>
 /// <param name="Shard">Index of the shard being written.</param>

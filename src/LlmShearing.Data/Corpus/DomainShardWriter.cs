@@ -1,5 +1,8 @@
 // The shard files of one domain while they are written: begins a new one when one is full, and goes on in the middle of one after a restart.
-namespace LlmShearing.Data;
+using LlmShearing.Data.Shards;
+using LlmShearing.Files;
+
+namespace LlmShearing.Data.Corpus;
 
 internal sealed class DomainShardWriter(string folder, string domain, int rowLength, int vocabularySize, long shardBytes) : IDisposable
 {

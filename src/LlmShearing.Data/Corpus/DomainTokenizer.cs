@@ -1,9 +1,12 @@
 // One domain from text to shards: what is there already, the run itself, and the index at the end.
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Shards;
+using LlmShearing.Files;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 internal sealed class DomainTokenizer
 {

@@ -3,7 +3,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>Encodes the files of a domain.</summary>
 /// <remarks>

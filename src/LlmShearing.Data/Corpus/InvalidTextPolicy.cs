@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>What happens to bytes that are no UTF-8, and to halves of surrogate pairs in JSON escapes.</summary>
 public enum InvalidTextPolicy

@@ -2,7 +2,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 internal static class LooseJsonText
 {

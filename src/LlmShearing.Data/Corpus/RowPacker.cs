@@ -1,5 +1,7 @@
 // Cuts a stream of ids into rows, and says in which row each source file begins.
-namespace LlmShearing.Data;
+using LlmShearing.Data.Rows;
+
+namespace LlmShearing.Data.Corpus;
 
 /// <param name="rowLength">Ids a row.</param>
 /// <param name="remainder">What happens at the end of a file.</param>

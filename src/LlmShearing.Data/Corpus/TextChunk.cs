@@ -1,7 +1,7 @@
 // A piece of a source file on its way through the pipeline: bytes in, ids out.
 using System.Buffers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 /// <param name="source">Index of the source file.</param>
 /// <param name="bytes">Whole lines, or one whole document.</param>

@@ -2,7 +2,7 @@
 using System.Buffers;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>Encodes chunks; one instance a worker.</summary>
 internal sealed class TextChunkEncoder(ITokenizer tokenizer, CorpusTokenizerOptions options)

@@ -1,7 +1,7 @@
 // Cuts a source file into chunks of whole lines, or takes a plain text as one. Only the ends of lines are looked for here; everything else is the workers'.
 using System.Buffers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 internal static class TextChunkReader
 {

@@ -1,5 +1,5 @@
 // Text in another encoding than UTF-8, told from its first bytes.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 internal static class TextEncodings
 {

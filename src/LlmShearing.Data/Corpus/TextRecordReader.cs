@@ -3,8 +3,9 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using LlmShearing.Json;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 /// <summary>Takes one text; the characters are gone afterwards.</summary>
 internal delegate void TextRecordAction(ReadOnlySpan<char> text, bool repaired);

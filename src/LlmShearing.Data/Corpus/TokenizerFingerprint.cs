@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Corpus;
 
 internal static class TokenizerFingerprint
 {

@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>One random choice of a domain.</summary>
 internal static class DomainDraw

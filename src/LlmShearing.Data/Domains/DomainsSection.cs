@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>The configuration section from which samplers are set up: what they all share, and the rule of the adaptive one.</summary>
 internal sealed class DomainsSection

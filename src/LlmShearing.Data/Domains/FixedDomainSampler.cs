@@ -1,7 +1,7 @@
 // Domains in fixed shares, spread as evenly as possible: after any number of samples every count is close to its due.
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>
 /// Always the same proportions. Not random draws but a smooth rota: the domain that is furthest behind its share comes next, so counts stay within a few samples of

@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>Domains and their fixed shares.</summary>
 public sealed class FixedDomainSamplerOptions

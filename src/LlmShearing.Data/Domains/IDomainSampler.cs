@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>
 /// Says from which domain of the training data the next sample comes, and how that adapts to losses. Stateful: one instance a training run, used by one thread.

@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>How <see cref="ReferenceLossSampler"/> turns losses into proportions. p is a share, d the loss minus the reference loss; the result is smoothed and sums to 1.</summary>
 public enum ProportionUpdate

@@ -1,7 +1,7 @@
 // Domains drawn at random, one draw a sample, as LLM-Shearing draws them. The number of a draw decides its outcome, so the state is one count.
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>
 /// Fixed proportions, independent random draws: the composition of a batch is multinomial (LLM-Shearing, datasets/streaming_dataset.py). <see cref="FixedDomainSampler"/>

@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>Reference losses cannot be read, or no scaling law goes through measured losses.</summary>
 /// <param name="message">What is wrong; names the file, the domain or the model sizes.</param>

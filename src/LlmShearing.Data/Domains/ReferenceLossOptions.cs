@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>The rule of <see cref="ReferenceLossSampler"/>. Everything about a domain is found by its name, never by its position.</summary>
 public sealed class ReferenceLossOptions

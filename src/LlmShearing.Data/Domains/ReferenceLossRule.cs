@@ -1,7 +1,7 @@
 // New proportions from old ones and losses: the update at the heart of dynamic batch loading. Pure arithmetic in double precision.
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>The update of LLM-Shearing (Algorithm 1 of the paper; callbacks/dynamic_loading_callback.py), for domains in a given order.</summary>
 internal sealed class ReferenceLossRule

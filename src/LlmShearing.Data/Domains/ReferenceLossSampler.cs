@@ -1,7 +1,7 @@
 // Dynamic batch loading: after each evaluation, domains that lag behind their reference loss get a larger share of the samples to come.
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>
 /// LLM-Shearing's dynamic batch loading (section 2.2 of the paper): independent random draws like <see cref="RandomDomainSampler"/>, with proportions that

@@ -1,7 +1,9 @@
 // Reference losses as files and as fits. A file is one JSON object: domain to mean loss in nats per token, for example { "web": 2.31, "code": 0.94 }.
 using System.Text.Json;
+using LlmShearing.Files;
+using LlmShearing.Json;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>Reference losses by domain: read, written, and predicted from losses measured on models of several sizes.</summary>
 public static class ReferenceLosses

@@ -1,7 +1,7 @@
 // Checks that samplers share.
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 internal static class SamplerChecks
 {

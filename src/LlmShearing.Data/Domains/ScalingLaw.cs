@@ -1,7 +1,7 @@
 // How the loss of a domain falls with the size of the model, to predict what a model of another size should reach.
 using System.Globalization;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>A measured loss.</summary>
 /// <param name="Parameters">Size of the model: all its parameters, embeddings included, above 0.</param>

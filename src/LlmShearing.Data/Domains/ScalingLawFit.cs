@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 /// <summary>A law fitted to measured losses, and how far to trust its predictions.</summary>
 public sealed class ScalingLawFit

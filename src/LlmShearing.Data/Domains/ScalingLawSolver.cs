@@ -1,5 +1,5 @@
 // The arithmetic of scaling laws. With x_i = ln(N_i / N_0) the law is y = a exp(-b x) + C: for a given b it is linear in a and C, so only b is searched for.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Domains;
 
 internal static class ScalingLawSolver
 {

@@ -1,8 +1,9 @@
 // Megatron's indexed data sets: X.bin has the ids, X.idx says where sequences and documents begin.
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using LlmShearing.Data.Rows;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Formats;
 
 internal static class MegatronFile
 {

@@ -3,8 +3,11 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Shards;
+using LlmShearing.Files;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Formats;
 
 internal static partial class NpyFile
 {

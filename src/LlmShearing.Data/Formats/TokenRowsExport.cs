@@ -1,4 +1,10 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Mds;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Shards;
+using LlmShearing.Files;
+
+namespace LlmShearing.Data.Formats;
 
 /// <summary>Formats that token rows can be written in.</summary>
 public enum TokenRowsFormat

@@ -1,5 +1,5 @@
 // Templates for conversations. Learned is what the assistant says and the token that ends it.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>Vicuna 1.1 (FastChat). A first message of the system replaces the preamble; an answer before the first question is left out, as FastChat does.</summary>
 internal sealed class VicunaTemplate : InstructionTemplate

@@ -1,4 +1,7 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Samples;
+using LlmShearing.Training.Steps;
+
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>
 /// Labels for texts that are tokenised already: what follows the marker of an answer is learned (TRL's DataCollatorForCompletionOnlyLM). Markers are given as ids taken from the middle of

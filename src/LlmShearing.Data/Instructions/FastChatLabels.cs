@@ -1,6 +1,7 @@
 using LlmShearing.Tokenizers;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>
 /// Which tokens of a Vicuna conversation FastChat learns (train.py, preprocess): turns are tokenised apart and their tokens counted off. The counts suit LLaMA tokenizers:

@@ -1,8 +1,13 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Samples;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>Micro-batches of samples of different lengths, padded or packed, in a seeded order that can be taken up at any place. Samples stay in memory.</summary>
 public sealed class InstructionBatches : ITrainingData

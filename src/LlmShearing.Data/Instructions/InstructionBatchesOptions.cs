@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
+using LlmShearing.Data.Samples;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>Settings of <see cref="InstructionBatches"/>.</summary>
 public sealed record InstructionBatchesOptions

@@ -1,8 +1,10 @@
 // Instruction data as people publish them: one JSON array, or one JSON object a line. What a record is shows in its keys.
 using System.Text;
 using System.Text.Json;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Json;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>
 /// Reads instruction data: Alpaca ({instruction, input, output}; LaMini's {instruction, response}), LLM-Shearing ({input, output}), ShareGPT ({conversations: [{from, value}]}) and

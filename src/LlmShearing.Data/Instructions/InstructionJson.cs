@@ -1,6 +1,7 @@
 using System.Text.Json;
+using LlmShearing.Json;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>One record of instruction data from JSON.</summary>
 internal static class InstructionJson

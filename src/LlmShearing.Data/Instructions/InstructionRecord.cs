@@ -1,5 +1,5 @@
 // What instruction data consist of, before any template: a task with its answer, or a conversation. Each can be seen as the other where that makes sense.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>One record of instruction data.</summary>
 /// <param name="Source">Where it comes from, for messages, for example "data.json record 12".</param>

@@ -1,4 +1,6 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Samples;
+
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>Tokenised instruction data.</summary>
 /// <param name="Samples">Samples with something to learn, in the order of their records.</param>

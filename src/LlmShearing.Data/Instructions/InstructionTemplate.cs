@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>Turns records into the text that a model reads, in pieces of which it is known whether they are learned. Derive from it for a format of your own.</summary>
 public abstract class InstructionTemplate

@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>The templates that the library knows.</summary>
 public static class InstructionTemplates

@@ -1,7 +1,9 @@
 // Records to ids and labels.
+using LlmShearing.Data.Samples;
 using LlmShearing.Tokenizers;
+using LlmShearing.Training.Steps;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>Tokenises instruction data under a template and says which tokens are learned.</summary>
 public sealed class InstructionTokenizer

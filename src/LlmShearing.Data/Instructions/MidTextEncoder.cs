@@ -1,6 +1,6 @@
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>
 /// Encodes text that goes on where other tokens end. Sentencepiece tokenizers put a space before every text that they are given; in the middle of a text there is none.

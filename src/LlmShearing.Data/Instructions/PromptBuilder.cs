@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>Collects pieces; texts that follow each other and are learned alike become one, so that they are tokenised together.</summary>
 internal sealed class PromptBuilder

@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>A piece of a rendered record: text, or one control token.</summary>
 /// <param name="Text">The text; for a control token how it is written, for example <c>&lt;|im_end|&gt;</c>.</param>

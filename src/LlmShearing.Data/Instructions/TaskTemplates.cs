@@ -1,5 +1,5 @@
 // Templates for one task and its answer. Every byte counts: models were tuned on exactly these texts.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Instructions;
 
 /// <summary>Stanford Alpaca's two forms, and the variant of Alpaca-LoRA, LLM-Pruner and Shortened-LLaMA, which ends the prompt with a line break.</summary>
 internal sealed class AlpacaTemplate(string name, string answerStart, bool endsOnce) : InstructionTemplate

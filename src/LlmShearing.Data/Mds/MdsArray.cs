@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 /// <summary>A numeric array of an MDS sample.</summary>
 /// <param name="Dtype">NumPy name of its type, such as <c>int32</c>.</param>

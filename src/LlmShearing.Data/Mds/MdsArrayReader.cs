@@ -1,7 +1,7 @@
 // Arrays inside MDS samples: what of dtype and shape the encoding does not fix stands in front of the values.
 using System.Buffers.Binary;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 internal static class MdsArrayReader
 {

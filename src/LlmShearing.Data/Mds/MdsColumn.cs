@@ -1,7 +1,7 @@
 // How a column of an MDS data set is stored, by the name of its encoding.
 using System.Globalization;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 internal enum MdsKind
 {

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 /// <summary>
 /// Reads MDS data sets (mosaicml-streaming, index version 2) strictly: whatever does not agree - sizes, counts, offsets, columns - is an error, where the original

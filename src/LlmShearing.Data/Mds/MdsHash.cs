@@ -1,7 +1,8 @@
 // The digests that an MDS index may state. Python's hashlib and xxhash have more of them than .NET; those that cannot be computed here are skipped by name.
 using System.Security.Cryptography;
+using LlmShearing.Data.Compression;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 /// <summary>A digest that is fed in pieces and gives lower-case hex, as Python's hexdigest.</summary>
 internal sealed class MdsHash : IDisposable

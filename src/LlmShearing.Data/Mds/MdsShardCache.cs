@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 /// <summary>The shards that are open: mapped ones all, decompressed ones as many as fit into memory, those used last.</summary>
 internal sealed class MdsShardCache(string folder, IReadOnlyList<MdsShardInfo> shards, long memoryBytes) : IDisposable

@@ -2,8 +2,12 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
+using LlmShearing.Data.Compression;
+using LlmShearing.Data.Rows;
+using LlmShearing.Files;
+using LlmShearing.Json;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 /// <summary>A shard ready to be read; mapped when it lies on the disk as it is, in memory when it had to be decompressed.</summary>
 internal sealed class MdsShardData : IDisposable

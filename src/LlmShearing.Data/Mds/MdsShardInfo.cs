@@ -1,5 +1,7 @@
 // index.json of an MDS data set (mosaicml-streaming, version 2). Only what agrees with itself gets through.
-namespace LlmShearing.Data;
+using LlmShearing.Json;
+
+namespace LlmShearing.Data.Mds;
 
 /// <param name="File">Path relative to the index, inside its folder.</param>
 /// <param name="Bytes">Size.</param>

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Rows;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 /// <summary>
 /// The token rows of an MDS data set, by LLM-Shearing's convention (column <c>tokens</c> of raw ids, column <c>set</c> with the domain) or as integer arrays. Whole samples are

@@ -5,8 +5,9 @@ using System.Numerics;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Json;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 internal static class MdsValues
 {

@@ -2,8 +2,10 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
+using LlmShearing.Data.Rows;
+using LlmShearing.Files;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Mds;
 
 /// <summary>
 /// Writes token rows as an MDS data set that mosaicml-streaming reads, by LLM-Shearing's convention: column <c>tokens</c> with the raw uint16 ids, column <c>set</c> with the

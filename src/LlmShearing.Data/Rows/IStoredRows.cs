@@ -1,5 +1,5 @@
 // Rows that lie in a file or folder.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 internal interface IStoredRows
 {

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 /// <summary>
 /// Token rows that can be read in any order: shards on disk, arrays in memory, or a selection of either. Reading a row costs the same

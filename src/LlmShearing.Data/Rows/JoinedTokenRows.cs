@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 /// <summary>Several sets of rows one after the other, such as the shard files of a domain.</summary>
 public sealed class JoinedTokenRows : ITokenRows

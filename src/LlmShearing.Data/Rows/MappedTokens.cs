@@ -1,7 +1,8 @@
 // A run of ids in a file, memory-mapped: nothing is read before it is asked for, and the system's page cache keeps what is read again.
 using System.IO.MemoryMappedFiles;
+using LlmShearing.Files;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 /// <summary>The ids of one file. The size is checked by whoever knows the format, before anything is mapped.</summary>
 internal sealed class MappedTokens : IDisposable

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 /// <summary>Token rows in memory.</summary>
 public sealed class MemoryTokenRows : ITokenRows

@@ -1,5 +1,5 @@
 // The argument checks that all row readers share.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 internal static class RowArguments
 {

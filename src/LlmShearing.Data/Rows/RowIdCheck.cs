@@ -1,5 +1,5 @@
 // Finds the first id of rows that a model has no embedding for, before anything is computed.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 /// <summary>Checks rows against the vocabulary of a model: by their ids, not by what the tokenizer that made them declares.</summary>
 public static class RowIdCheck

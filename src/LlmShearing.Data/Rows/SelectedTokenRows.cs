@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 /// <summary>Some rows of others, without copying them.</summary>
 public sealed class SelectedTokenRows : ITokenRows

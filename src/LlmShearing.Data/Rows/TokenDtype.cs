@@ -2,7 +2,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 /// <summary>Type of the ids in a file; all little-endian.</summary>
 [SuppressMessage("Naming", "CA1720", Justification = "The values are types.")]

@@ -1,5 +1,5 @@
 // Whether raw bytes can be ids of a type that nothing in the file states: a wrong width gives ids that look like ids.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 /// <param name="dtype">The type that is taken.</param>
 /// <param name="asked">Whether somebody named it; then only what cannot be right is refused.</param>

@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Rows;
 
 /// <summary>What the file itself does not say when token rows are opened.</summary>
 public sealed class TokenRowsOptions

@@ -1,4 +1,7 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Batches;
+using LlmShearing.Training.Steps;
+
+namespace LlmShearing.Data.Samples;
 
 /// <summary>Evaluation sets from token rows.</summary>
 public static class EvaluationRows

@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Samples;
 
 /// <summary>How samples of different lengths share rows of one length (TRL's pack_dataset).</summary>
 public enum PackingStrategy

@@ -1,6 +1,6 @@
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Samples;
 
 /// <summary>The id that fills up batches, and why it was chosen.</summary>
 /// <param name="Id">Token id.</param>

@@ -1,5 +1,7 @@
 // Rectangles out of samples of different lengths: padded, or packed with positions that begin again with each document.
-namespace LlmShearing.Data;
+using LlmShearing.Training.Steps;
+
+namespace LlmShearing.Data.Samples;
 
 /// <summary>Where padding goes.</summary>
 public enum PaddingSide

@@ -1,5 +1,5 @@
 // Which samples share a row. Only lengths matter, so a plan is made once and rows are put together when they are needed.
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Samples;
 
 /// <summary>Plans the packing of samples into rows.</summary>
 public static class SamplePacking

@@ -1,4 +1,6 @@
-namespace LlmShearing.Data;
+using LlmShearing.Training.Steps;
+
+namespace LlmShearing.Data.Samples;
 
 /// <summary>A tokenised example: ids, and which of them are learned.</summary>
 public sealed class TokenSample

@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Rows;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Shards;
 
 /// <summary>One shard file in this library's own format (docs/token-shards.md): fixed-length rows, memory-mapped.</summary>
 public sealed class TokenShard : ITokenRows, IStoredRows

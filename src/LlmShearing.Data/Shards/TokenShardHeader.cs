@@ -1,8 +1,10 @@
 // The 256 bytes in front of the ids of a shard file. docs/token-shards.md states the layout.
 using System.Buffers.Binary;
 using System.Text;
+using LlmShearing.Data.Rows;
+using LlmShearing.Files;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Shards;
 
 /// <param name="Domain">Name of the domain.</param>
 /// <param name="Dtype">UInt16 or UInt32.</param>

@@ -1,8 +1,11 @@
 // index.json of a domain's folder: which shard files there are, and which source files their rows came from. docs/token-shards.md states the members.
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Rows;
+using LlmShearing.Files;
+using LlmShearing.Json;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Shards;
 
 /// <param name="File">Name in the index's folder.</param>
 /// <param name="Rows">Rows of the file.</param>

@@ -1,7 +1,9 @@
 // Writes one shard file: rows of equal length, the header last, under a temporary name until complete.
 using System.Security.Cryptography;
+using LlmShearing.Data.Rows;
+using LlmShearing.Files;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Shards;
 
 /// <summary>
 /// Writes one shard file of fixed-length rows (docs/token-shards.md). Nothing is at the final name before <see cref="Complete"/>; disposing

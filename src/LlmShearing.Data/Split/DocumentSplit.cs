@@ -1,5 +1,7 @@
 // Sets as runs of rows, with the rows left out that hold the rest of a document begun in the set before.
-namespace LlmShearing.Data;
+using LlmShearing.Data.Rows;
+
+namespace LlmShearing.Data.Split;
 
 internal static class DocumentSplit
 {

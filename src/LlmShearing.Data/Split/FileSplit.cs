@@ -1,5 +1,7 @@
 // Held-out rows from other source files than training rows.
-namespace LlmShearing.Data;
+using LlmShearing.Data.Rows;
+
+namespace LlmShearing.Data.Split;
 
 internal static class FileSplit
 {

@@ -1,4 +1,4 @@
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Split;
 
 /// <summary>How rows are split.</summary>
 public sealed class SplitOptions

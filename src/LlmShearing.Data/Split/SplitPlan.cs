@@ -1,6 +1,9 @@
 using System.Text.Json;
+using LlmShearing.Data.Rows;
+using LlmShearing.Files;
+using LlmShearing.Json;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Split;
 
 /// <summary>The rows of one domain that each set gets.</summary>
 /// <param name="Name">The domain.</param>

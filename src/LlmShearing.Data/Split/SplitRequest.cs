@@ -1,4 +1,6 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Rows;
+
+namespace LlmShearing.Data.Split;
 
 /// <summary>One of the sets that rows are split into.</summary>
 /// <param name="Name">Its name, such as <c>held-out</c>, <c>prune</c>, <c>continue</c>; becomes the name of a folder.</param>

@@ -1,4 +1,6 @@
-namespace LlmShearing.Data;
+using LlmShearing.Data.Corpus;
+
+namespace LlmShearing.Data.Split;
 
 /// <summary>What of a domain stays together when it is split.</summary>
 public enum SplitUnit

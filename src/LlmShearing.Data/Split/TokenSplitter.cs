@@ -1,7 +1,9 @@
 // Draws disjoint sets of rows: for evaluation, for pruning, for continued pretraining.
 using System.Text;
+using LlmShearing.Data.Compression;
+using LlmShearing.Data.Rows;
 
-namespace LlmShearing.Data;
+namespace LlmShearing.Data.Split;
 
 /// <summary>
 /// Splits the rows of domains into disjoint sets. Every set gets exactly the rows asked for, or there is an error: never one more for each file nor silently fewer.

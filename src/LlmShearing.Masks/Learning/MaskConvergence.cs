@@ -2,7 +2,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 
-namespace LlmShearing.Masks;
+namespace LlmShearing.Masks.Learning;
 
 /// <summary>Distance of learned masks from their target.</summary>
 public sealed record MaskConvergence

@@ -1,11 +1,18 @@
 // Masks and weights as what a trainer trains: the pruning phase of LLM-Shearing.
 using System.Globalization;
 using System.Text.Json.Nodes;
+using LlmShearing.Checkpoints;
+using LlmShearing.Devices;
+using LlmShearing.Shapes;
+using LlmShearing.Support;
+using LlmShearing.Training;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Steps;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Masks;
+namespace LlmShearing.Masks.Learning;
 
 /// <summary>
 /// Learns which units to keep while the weights are trained (LLM-Shearing, arXiv 2310.06694, section 2.1). Each micro-batch draws masks, which multiply the units through
@@ -82,7 +89,7 @@ public sealed class MaskLearner : ITrainable, IDisposable
     private const ulong NoiseStream = 0x6D61736B73;
 
     /// <inheritdoc/>
-    public IReadOnlyList<ParameterGroup> Groups(OptimizerOptions options)
+    public IReadOnlyList<ParameterGroup> Groups(OptimizerSettings options)
     {
         ArgumentNullException.ThrowIfNull(options);
         ParameterGroup Group(string name, IReadOnlyList<TrainableParameter> parameters, double rate, bool maximize) => new()

@@ -1,4 +1,4 @@
-namespace LlmShearing.Masks;
+namespace LlmShearing.Masks.Learning;
 
 /// <summary>How masks are learned. Defaults are this library's; <see cref="Reference"/> does what LLM-Shearing's code does. docs/masks.md lists every difference.</summary>
 public sealed record MaskLearningOptions

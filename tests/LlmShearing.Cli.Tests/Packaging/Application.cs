@@ -44,7 +44,7 @@ internal static class Application
               </PropertyGroup>
               <ItemGroup>
                 <Compile Include="Program.cs" />
-                <PackageReference Include="LlmShearing.Lora" Version="{packed.Version}" />
+                <PackageReference Include="LlmShearing" Version="{packed.Version}" />
                 <PackageReference Include="libtorch-cpu-linux-x64" Version="2.10.0" />
               </ItemGroup>
               <Import Project="Sdk.targets" Sdk="Microsoft.NET.Sdk" />

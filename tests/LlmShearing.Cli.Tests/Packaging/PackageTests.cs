@@ -12,21 +12,39 @@ public sealed class PackageTests(PackedLibraries packed) : IClassFixture<PackedL
 
     private static readonly string s_original = Path.Combine(PackedLibraries.Cache, "torchsharp", "0.107.0", "runtimes", "linux-x64", "native", Shim);
 
+    // Those that need no TorchSharp; and what each package brings of ours.
+    private static readonly string[] s_plain = ["LlmShearing.Primitives", "LlmShearing.Tokenizers"];
+
+    private static readonly Dictionary<string, string[]> s_brings = new()
+    {
+        ["LlmShearing.Primitives"] = [],
+        ["LlmShearing.Tokenizers"] = ["LlmShearing.Primitives"],
+        ["LlmShearing.Core"] = ["LlmShearing.Primitives"],
+        ["LlmShearing.Training"] = ["LlmShearing.Core"],
+        ["LlmShearing.Masks"] = ["LlmShearing.Training"],
+        ["LlmShearing.Lora"] = ["LlmShearing.Training"],
+        ["LlmShearing.Data"] = ["LlmShearing.Tokenizers", "LlmShearing.Training"],
+        ["LlmShearing"] = ["LlmShearing.Data", "LlmShearing.Lora", "LlmShearing.Masks"],
+    };
+
+    public static TheoryData<string> Libraries => [.. PackedLibraries.Names];
+
     [Theory]
-    [InlineData("LlmShearing.Core")]
-    [InlineData("LlmShearing.Masks")]
-    [InlineData("LlmShearing.Data")]
-    [InlineData("LlmShearing.Lora")]
-    public void Package_DependsOnTorchSharp_AndOnNoLibtorch(string project)
+    [MemberData(nameof(Libraries))]
+    public void Package_DependsOnOurOwnInLockstep_AndOnNoLibtorch(string project)
     {
         using ZipArchive package = ZipFile.OpenRead(packed.Package(project));
         XDocument nuspec;
         using (Stream stream = package.Entries.Single(e => e.FullName.EndsWith(".nuspec", StringComparison.Ordinal)).Open())
             nuspec = XDocument.Load(stream);
         var dependencies = nuspec.Descendants().Where(e => e.Name.LocalName == "dependency").ToDictionary(e => e.Attribute("id")!.Value, e => e.Attribute("version")!.Value);
-        Assert.Equal("[0.107.0, 0.108.0)", dependencies["TorchSharp"].Replace("0.108)", "0.108.0)", StringComparison.Ordinal));
-        if (project != "LlmShearing.Core")
-            Assert.Equal(packed.Version, dependencies["LlmShearing.Core"]);
+        if (s_plain.Contains(project))
+            Assert.DoesNotContain("TorchSharp", dependencies.Keys);
+        else
+            Assert.Equal("[0.107.0, 0.108.0)", dependencies["TorchSharp"].Replace("0.108)", "0.108.0)", StringComparison.Ordinal));
+        string[] ours = [.. dependencies.Keys.Where(id => id.StartsWith("LlmShearing", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        Assert.Equal(s_brings[project], ours);
+        Assert.All(ours, id => Assert.Equal(packed.Version, dependencies[id]));
         Assert.DoesNotContain(dependencies.Keys, id => id.StartsWith("TorchSharp-", StringComparison.Ordinal) || id.StartsWith("libtorch", StringComparison.Ordinal));
         Assert.DoesNotContain(package.Entries, e => Path.GetFileName(e.FullName) is "TorchSharp.dll" || e.FullName.EndsWith(".so", StringComparison.Ordinal));
         Assert.Contains(package.Entries, e => e.FullName == "README.md");

@@ -1,4 +1,4 @@
-// The four libraries, packed once under a version of their own, from the assemblies that are under test.
+// The libraries, packed once under a version of their own, from the assemblies that are under test.
 using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
@@ -8,7 +8,10 @@ namespace LlmShearing.Cli.Tests.Packaging;
 
 public sealed class PackedLibraries : IDisposable
 {
-    public static readonly string[] Names = ["LlmShearing.Core", "LlmShearing.Data", "LlmShearing.Lora", "LlmShearing.Masks"];
+    public static readonly string[] Names =
+    [
+        "LlmShearing", "LlmShearing.Core", "LlmShearing.Data", "LlmShearing.Lora", "LlmShearing.Masks", "LlmShearing.Primitives", "LlmShearing.Tokenizers", "LlmShearing.Training",
+    ];
 
     private static readonly string s_configuration = typeof(PackedLibraries).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
 

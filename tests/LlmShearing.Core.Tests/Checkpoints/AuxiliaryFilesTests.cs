@@ -1,4 +1,6 @@
 // What lies beside the weights travels with the model, or is named: every writer of folders goes the same way.
+using LlmShearing.Model;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Checkpoints;

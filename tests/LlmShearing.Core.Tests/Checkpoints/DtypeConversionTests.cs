@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LlmShearing.Checkpoints;
 
 namespace LlmShearing.Core.Tests.Checkpoints;
 

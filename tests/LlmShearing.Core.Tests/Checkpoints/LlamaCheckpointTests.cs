@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Checkpoints;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Checkpoints;

@@ -1,3 +1,6 @@
+using LlmShearing.Checkpoints;
+using LlmShearing.Evaluation;
+using LlmShearing.Execution;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;

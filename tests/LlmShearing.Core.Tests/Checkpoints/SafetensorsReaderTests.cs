@@ -1,3 +1,4 @@
+using LlmShearing.Checkpoints;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Checkpoints;

@@ -1,4 +1,7 @@
 // Which files are taken for the weights, and what is said of files that cannot be.
+using LlmShearing.Checkpoints;
+using LlmShearing.Model;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Checkpoints;

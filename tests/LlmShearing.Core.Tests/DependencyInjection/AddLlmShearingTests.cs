@@ -1,10 +1,15 @@
-using LlmShearing.Planning.Tests;
+using LlmShearing.Core.Tests.Planning;
+using LlmShearing.DependencyInjection;
+using LlmShearing.Devices;
+using LlmShearing.Planning;
+using LlmShearing.Testing;
+using LlmShearing.Training.Runs;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
-namespace LlmShearing.DependencyInjection.Tests;
+namespace LlmShearing.Core.Tests.DependencyInjection;
 
 public class AddLlmShearingTests
 {
@@ -96,9 +101,9 @@ public class AddLlmShearingTests
         using (host)
         {
             host.Start();
-            PruningPlan plan = host.Services.GetRequiredService<ShearingPlanner>().CreatePlan(new FakeSource(Shapes.Mha12));
+            PruningPlan plan = host.Services.GetRequiredService<ShearingPlanner>().CreatePlan(new FakeSource(TestShapes.Mha12));
 
-            Assert.Equal([4, 5], Shapes.RemovalOrder(plan));
+            Assert.Equal([4, 5], TestShapes.RemovalOrder(plan));
             Assert.Equal(2, host.Services.GetRequiredService<IOptions<ShearingOptions>>().Value.Scorers.Magnitude.NormPower);
         }
     }
@@ -108,7 +113,7 @@ public class AddLlmShearingTests
     {
         using IHost host = Host(new() { ["Scorer"] = "mine", ["Strategy"] = "targeted-width", ["Target:Layers"] = "5", ["Target:Hidden"] = "32" });
 
-        PruningPlan plan = host.Services.GetRequiredService<ShearingPlanner>().CreatePlan(new FakeSource(Shapes.Mha12));
+        PruningPlan plan = host.Services.GetRequiredService<ShearingPlanner>().CreatePlan(new FakeSource(TestShapes.Mha12));
 
         Assert.Equal(5, plan.Target.Layers.Length);
         Assert.Equal("targeted-width", plan.Provenance!.Strategy);
@@ -235,7 +240,7 @@ public class AddLlmShearingTests
         return builder.Build();
     }
 
-    private static FakeScorer Fake() => new(PruningAxes.Layers, (r, _) => Shapes.LayerScores(r.Model.Config.Shape, new double[r.Model.Config.Shape.Layers.Length], "mine"));
+    private static FakeScorer Fake() => new(PruningAxes.Layers, (r, _) => TestShapes.LayerScores(r.Model.Config.Shape, new double[r.Model.Config.Shape.Layers.Length], "mine"));
 
     private sealed class MyScorer : IImportanceScorer
     {

@@ -1,8 +1,9 @@
 // Names of devices and types, on machines of every kind.
+using LlmShearing.Devices;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Devices;
+namespace LlmShearing.Core.Tests.Devices;
 
 public class ComputeDeviceTests
 {

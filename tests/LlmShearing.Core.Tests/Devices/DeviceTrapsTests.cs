@@ -1,9 +1,10 @@
 // The traps themselves: careless code is caught.
+using LlmShearing.Devices;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Devices;
+namespace LlmShearing.Core.Tests.Devices;
 
 [Collection("tensor count")]
 public sealed class DeviceTrapsTests

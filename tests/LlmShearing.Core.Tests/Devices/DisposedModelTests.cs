@@ -1,11 +1,21 @@
 // A disposed model says so wherever it is used, and what was made on it can still be disposed.
+using LlmShearing.Testing.Training;
+using LlmShearing.Core.Tests.Scoring;
+using LlmShearing.Evaluation;
+using LlmShearing.Execution;
+using LlmShearing.Model;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
-using LlmShearing.Tests.Scoring;
-using LlmShearing.Core.Tests.Training;
+using LlmShearing.Training.Distillation;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Devices;
+namespace LlmShearing.Core.Tests.Devices;
 
 [Collection("tensor count")]
 public sealed class DisposedModelTests
@@ -82,7 +92,7 @@ public sealed class DisposedModelTests
         Assert.Throws<ObjectDisposedException>(() => new TrainingStep(full, new TrainingStepOptions()));
         Assert.Throws<ObjectDisposedException>(() => new Trainer().Run(full, new ScriptedData(), RunBench.Options, folder["run"]));
         Assert.Throws<ObjectDisposedException>(() => full.Export(folder["out"]));
-        Assert.Throws<ObjectDisposedException>(() => full.Groups(new OptimizerOptions()));
+        Assert.Throws<ObjectDisposedException>(() => full.Groups(new OptimizerSettings()));
         Assert.Throws<ObjectDisposedException>(() => TrainingEstimate.Of(full, RunBench.Options, 1, 8));
         Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
     }

@@ -1,8 +1,9 @@
 // The short ways from logits to a token give what the way over all logits gives.
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Devices;
+namespace LlmShearing.Core.Tests.Devices;
 
 public class GenerationReadsTests
 {

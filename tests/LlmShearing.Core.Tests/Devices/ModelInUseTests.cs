@@ -1,10 +1,14 @@
 // What would end the process is answered with an exception: two gradient computations on one model, and gradients of what was not used.
+using LlmShearing.Testing.Training;
+using LlmShearing.Core.Tests.Scoring;
+using LlmShearing.Model;
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
-using LlmShearing.Tests.Scoring;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Devices;
+namespace LlmShearing.Core.Tests.Devices;
 
 [Collection("tensor count")]
 public sealed class ModelInUseTests
@@ -65,7 +69,7 @@ public sealed class ModelInUseTests
         using LlamaModel model = TinyLlama.Create();
         Exception? refused = null;
         using LlamaGates gates = LlamaGates.Ones(model.Config.Shape, PruningAxes.Hidden);
-        using var trainable = new Tests.Training.GatedModel(model, gates)
+        using var trainable = new GatedModel(model, gates)
         {
             Additional = _ =>
             {

@@ -2,7 +2,7 @@
 using System.Text.RegularExpressions;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Devices;
+namespace LlmShearing.Core.Tests.Devices;
 
 public partial class SourceRulesTests
 {
@@ -43,7 +43,7 @@ public partial class SourceRulesTests
     private static readonly Dictionary<string, string> FileMakers = new()
     {
         ["FileSteps.cs"] = "the place itself",
-        ["AtomicOutput.cs"] = "keeps the options that it gives to FileSteps",
+        ["OutputFiles.cs"] = "keeps the options that it gives to FileSteps",
         ["TokenShardWriter.cs"] = "gives its mode to FileSteps",
     };
 

@@ -1,13 +1,21 @@
 // Everything that computes with a model, as a table: under the traps it gives the same numbers as without.
-using LlmShearing.Core.Tests.Checkpoints;
-using LlmShearing.Core.Tests.Training;
+using LlmShearing.Testing.Training;
+using LlmShearing.Core.Tests.Scoring;
+using LlmShearing.Devices;
+using LlmShearing.Evaluation;
+using LlmShearing.Execution;
+using LlmShearing.Model;
+using LlmShearing.Scoring;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
-using LlmShearing.Tests.Scoring;
-using LlmShearing.Tests.Training;
+using LlmShearing.Training.Distillation;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Devices;
+namespace LlmShearing.Core.Tests.Devices;
 
 [Collection("tensor count")]
 public sealed class StaysOnDeviceTests
@@ -71,9 +79,9 @@ public sealed class StaysOnDeviceTests
     // Two steps of all kinds of batches: losses, norms, and the weights afterwards.
     private static double[] Steps(FullModel trainable, TrainingStepOptions options, ITrainingObjective? objective)
     {
-        var settings = new OptimizerOptions { LearningRate = 0.01, WeightDecay = 0.1 };
+        var settings = new OptimizerSettings { LearningRate = 0.01, WeightDecay = 0.1 };
         IReadOnlyList<ParameterGroup> groups = [.. trainable.Groups(settings), .. ParameterGroup.Split(objective?.Parameters ?? [], settings)];
-        using var optimizer = new AdamW(groups);
+        using var optimizer = new AdamWOptimizer(groups);
         var step = new TrainingStep(trainable, options, objective);
         var numbers = new List<double>();
         for (int i = 0; i < 2; i++)
@@ -81,7 +89,7 @@ public sealed class StaysOnDeviceTests
             StepLosses losses = step.Compute([.. StepBatches.All.Select(b => b.Batch)], i, 7);
             double norm = optimizer.GradientNorm();
             numbers.AddRange([losses.Loss, .. losses.Parts.Values, norm]);
-            optimizer.Step([.. groups.Select(_ => 0.01)], AdamW.ClipScale(norm, 1));
+            optimizer.Step([.. groups.Select(_ => 0.01)], AdamWOptimizer.ClipScale(norm, 1));
             optimizer.ZeroGradients();
         }
 

@@ -1,8 +1,10 @@
+using LlmShearing.Evaluation;
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Evaluation;
+namespace LlmShearing.Core.Tests.Evaluation;
 
 [Collection("tensor count")]
 public sealed class PerplexityEvaluatorTests

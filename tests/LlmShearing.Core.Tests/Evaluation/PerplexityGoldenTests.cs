@@ -1,8 +1,10 @@
 using System.Text.Json;
+using LlmShearing.Evaluation;
+using LlmShearing.Execution;
 using LlmShearing.Testing;
 using TorchSharp;
 
-namespace LlmShearing.Tests.Evaluation;
+namespace LlmShearing.Core.Tests.Evaluation;
 
 /// <summary>Published protocols against numbers of the papers' own code (goldens eval/ppl).</summary>
 public sealed class PerplexityGoldenTests

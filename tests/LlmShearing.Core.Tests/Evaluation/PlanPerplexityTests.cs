@@ -1,7 +1,9 @@
-using LlmShearing.Core.Tests.Checkpoints;
+using LlmShearing.Evaluation;
+using LlmShearing.Execution;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Evaluation;
+namespace LlmShearing.Core.Tests.Evaluation;
 
 /// <summary>The perplexity of a plan, measured before cutting, is that of the cut model.</summary>
 public sealed class PlanPerplexityTests

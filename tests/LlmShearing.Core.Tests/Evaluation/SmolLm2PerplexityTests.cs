@@ -1,7 +1,9 @@
 using System.Text.Json;
+using LlmShearing.Evaluation;
+using LlmShearing.Execution;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Evaluation;
+namespace LlmShearing.Core.Tests.Evaluation;
 
 /// <summary>A real model of 30 blocks: goldens eval/ppl/smollm2-135m-instruct and hf/smollm2. All cases with LLMSHEARING_FULL=1, else a choice of short ones.</summary>
 [Trait("Category", "Slow")]

@@ -1,4 +1,6 @@
-namespace LlmShearing.Tests.Evaluation;
+using LlmShearing.Evaluation;
+
+namespace LlmShearing.Core.Tests.Evaluation;
 
 public sealed class WindowBuilderTests
 {

@@ -1,9 +1,11 @@
-using LlmShearing.Core.Tests.Checkpoints;
+using LlmShearing.Evaluation;
+using LlmShearing.Execution;
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Execution;
+namespace LlmShearing.Core.Tests.Execution;
 
 [Collection("tensor count")]
 public sealed class StreamedLlamaTests

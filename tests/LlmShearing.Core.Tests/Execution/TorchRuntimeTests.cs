@@ -1,5 +1,7 @@
 // What the user reads when TorchSharp's native library does not load, from what loaders say.
-namespace LlmShearing.Tests.Execution;
+using LlmShearing.Devices;
+
+namespace LlmShearing.Core.Tests.Execution;
 
 public class TorchRuntimeTests
 {

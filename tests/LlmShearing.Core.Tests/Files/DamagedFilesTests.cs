@@ -1,7 +1,13 @@
 // Every member of every JSON file that this library reads, damaged in every way: what comes out is an error of ours that names the file.
+using LlmShearing.Testing.Training;
+using LlmShearing.Checkpoints;
+using LlmShearing.Core.Tests.Planning;
+using LlmShearing.Files;
+using LlmShearing.Model;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
-using LlmShearing.Core.Tests.Training;
-using LlmShearing.Planning.Tests;
+using LlmShearing.Training.Runs;
 
 namespace LlmShearing.Core.Tests.Files;
 
@@ -28,15 +34,15 @@ public sealed class DamagedFilesTests : IDisposable
     [Fact]
     public void Plan_OnlyOurErrors()
     {
-        LlamaShape target = TargetShape.Of(Shapes.Gqa10, new TargetSizes { Layers = 6, Hidden = 30, QueryHeads = 2, KeyValueHeads = 1, Intermediate = 11 });
-        new TargetedWidthStrategy().CreatePlan(target, Shapes.RandomScores(Shapes.Gqa10, new Random(12))).Save(_folder["plan.json"]);
+        LlamaShape target = TargetShape.Of(TestShapes.Gqa10, new TargetSizes { Layers = 6, Hidden = 30, QueryHeads = 2, KeyValueHeads = 1, Intermediate = 11 });
+        new TargetedWidthStrategy().CreatePlan(target, TestShapes.RandomScores(TestShapes.Gqa10, new Random(12))).Save(_folder["plan.json"]);
         Check("plan.json", File.ReadAllText(_folder["plan.json"]), f => PruningPlan.Load(f), 12);
     }
 
     [Fact]
     public void Scores_OnlyOurErrors()
     {
-        ImportanceScoresJson.Save(Shapes.RandomScores(Shapes.Gqa10, new Random(12)), _folder["scores.json"]);
+        ImportanceScoresJson.Save(TestShapes.RandomScores(TestShapes.Gqa10, new Random(12)), _folder["scores.json"]);
         Check("scores.json", File.ReadAllText(_folder["scores.json"]), f => ImportanceScoresJson.Load(f), 3);
     }
 

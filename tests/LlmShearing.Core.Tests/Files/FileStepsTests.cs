@@ -1,4 +1,5 @@
 // Links are removed, not what they lead to; files in memory are files.
+using LlmShearing.Files;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Files;

@@ -1,6 +1,7 @@
 // Broken text in JSON is found when a document comes in, with its place.
 using System.Text;
 using System.Text.Json;
+using LlmShearing.Json;
 
 namespace LlmShearing.Core.Tests.Files;
 

@@ -1,9 +1,11 @@
 // The pass over plain memory against the same in operators, and on numbers that are not ordinary.
+using LlmShearing.Devices;
 using LlmShearing.Testing;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Kernels;
+namespace LlmShearing.Core.Tests.Kernels;
 
 public class CrossEntropyKernelTests
 {

@@ -1,9 +1,11 @@
 // Products through oneDNN against libtorch's own, forward and backward, whatever the processor would choose.
+using LlmShearing.Devices;
+using LlmShearing.Kernels;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Kernels;
+namespace LlmShearing.Core.Tests.Kernels;
 
 [Collection("tensor count")]
 public class LinearProductTests

@@ -1,8 +1,9 @@
 // Under a hidden gate the norm computes what it would compute on the kept channels alone.
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Model;
+namespace LlmShearing.Core.Tests.Model;
 
 public class GatedNormTests
 {

@@ -1,6 +1,10 @@
 // generation_config.json is read strictly and followed; sequences beyond the model's positions are told of.
 using System.Text;
+using LlmShearing.Evaluation;
+using LlmShearing.Model;
 using LlmShearing.Testing;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
 namespace LlmShearing.Core.Tests.Model;
 

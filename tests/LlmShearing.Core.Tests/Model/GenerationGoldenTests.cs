@@ -1,8 +1,9 @@
 // Greedy generation with a cache against transformers' generate.
 using System.Text.Json.Nodes;
+using LlmShearing.Model;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Model;
+namespace LlmShearing.Core.Tests.Model;
 
 public class GenerationGoldenTests
 {

@@ -1,8 +1,9 @@
 // Gates from managed values, and gradients back.
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Model;
+namespace LlmShearing.Core.Tests.Model;
 
 public class LlamaGatesTests
 {

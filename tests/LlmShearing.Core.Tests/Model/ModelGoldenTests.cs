@@ -1,8 +1,10 @@
 // Every model of the reference set: logits, hidden states, losses and gradients as transformers computes them.
+using LlmShearing.Execution;
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Model;
+namespace LlmShearing.Core.Tests.Model;
 
 public class ModelGoldenTests
 {

@@ -1,11 +1,14 @@
 // A depth cut on the memory of its source: same function as the copy, weights of its source, taps of its own.
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
+using LlmShearing.Training;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Model;
+namespace LlmShearing.Core.Tests.Model;
 
 public class SharedBlocksTests
 {

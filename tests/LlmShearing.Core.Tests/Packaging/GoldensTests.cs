@@ -1,6 +1,6 @@
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Packaging;
+namespace LlmShearing.Core.Tests.Packaging;
 
 /// <summary>Where tests take their reference data from.</summary>
 public sealed class GoldensTests

@@ -1,7 +1,7 @@
 // Code in the README is code that compiles: each snippet equals the marked region of the sample it names.
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Packaging;
+namespace LlmShearing.Core.Tests.Packaging;
 
 public class ReadmeTests
 {

@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
+using LlmShearing.Planning;
 
-namespace LlmShearing.Planning.Tests;
+namespace LlmShearing.Core.Tests.Planning;
 
 public class BlockDepthStrategyTests
 {
     private static readonly double[] Ascending = [.. Enumerable.Range(0, 12).Select(i => (double)i)];
 
-    private static ImportanceScores Scores => Shapes.LayerScores(Shapes.Mha12, Ascending);
+    private static ImportanceScores Scores => TestShapes.LayerScores(TestShapes.Mha12, Ascending);
 
     // Removal sets published with Shortened LLaMA (block_order.csv of the repository): the protected blocks are given the lowest scores,
     // as Magnitude and Taylor do give them, and the published order comes next.
@@ -31,7 +32,7 @@ public class BlockDepthStrategyTests
     [InlineData("Gemma-7b", "14,15,22,16,13", 8_537_680_896 - (5 * 276_830_208L))]
     public void CreatePlan_PublishedOrder_RemovesThePublishedBlocks(string model, string removed, long parameters)
     {
-        LlamaShape shape = Shapes.Of(model);
+        LlamaShape shape = TestShapes.Of(model);
         int n = shape.Layers.Length;
         int[] order = [.. removed.Split(',').Select(int.Parse)];
         double[] scores = [.. Enumerable.Repeat(1000.0, n)];
@@ -42,9 +43,9 @@ public class BlockDepthStrategyTests
         BlockDepthOptions options = BlockDepthOptions.ShortenedLlama();
         options.Count = order.Length;
 
-        PruningPlan plan = new BlockDepthStrategy(options).CreatePlan(Shapes.LayerScores(shape, scores));
+        PruningPlan plan = new BlockDepthStrategy(options).CreatePlan(TestShapes.LayerScores(shape, scores));
 
-        Assert.Equal(order, Shapes.RemovalOrder(plan));
+        Assert.Equal(order, TestShapes.RemovalOrder(plan));
         Assert.Equal(parameters, plan.Target.ParameterCount);
     }
 
@@ -59,9 +60,9 @@ public class BlockDepthStrategyTests
     [InlineData("LLaMA-13B", 15, 8_257_797_120)]
     public void CreatePlan_CountOrItsParameters_GiveTheSamePlan(string model, int count, long parameters)
     {
-        LlamaShape shape = Shapes.Of(model);
+        LlamaShape shape = TestShapes.Of(model);
         var random = new Random(count);
-        ImportanceScores scores = Shapes.LayerScores(shape, shape.Layers.Select(_ => random.NextDouble()));
+        ImportanceScores scores = TestShapes.LayerScores(shape, shape.Layers.Select(_ => random.NextDouble()));
         PruningPlan byCount = Plan(scores, o => o.Count = count);
 
         Assert.Equal(parameters, byCount.Target.ParameterCount);
@@ -78,7 +79,7 @@ public class BlockDepthStrategyTests
     [InlineData(0.046875, 2)]
     public void CreatePlan_Ratio_RoundsToNearestHalvesToEven(double ratio, int expected)
     {
-        ImportanceScores scores = Shapes.LayerScores(Shapes.Llama7B, new double[32]);
+        ImportanceScores scores = TestShapes.LayerScores(TestShapes.Llama7B, new double[32]);
 
         if (expected == 0)
             Assert.Contains("is less than one block", Assert.Throws<PlanException>(() => Plan(scores, o => o.Ratio = ratio)).Message, StringComparison.Ordinal);
@@ -90,9 +91,9 @@ public class BlockDepthStrategyTests
     public void CreatePlan_TiesAndInfinities_LowerIndexFirstInfinityLast()
     {
         double inf = double.PositiveInfinity;
-        ImportanceScores scores = Shapes.LayerScores(Shapes.Mha12, [inf, 2, 1, 1, inf, 2, 0, -inf, 2, 1, 0, inf]);
+        ImportanceScores scores = TestShapes.LayerScores(TestShapes.Mha12, [inf, 2, 1, 1, inf, 2, 0, -inf, 2, 1, 0, inf]);
 
-        Assert.Equal([7, 6, 10, 2, 3, 9, 1, 5, 8, 0, 4], Shapes.RemovalOrder(Plan(scores, o => o.Count = 11)));
+        Assert.Equal([7, 6, 10, 2, 3, 9, 1, 5, 8, 0, 4], TestShapes.RemovalOrder(Plan(scores, o => o.Count = 11)));
     }
 
     [Fact]
@@ -102,8 +103,8 @@ public class BlockDepthStrategyTests
         for (int i = 0; i < 300; i++)
         {
             int n = random.Next(1, 14), first = random.Next(6), last = random.Next(6), count = random.Next(n + 2);
-            LlamaShape shape = Shapes.Uniform(n, 8, 2, 1, 4, 5, 20);
-            ImportanceScores scores = Shapes.LayerScores(shape, Enumerable.Range(0, n).Select(_ => (double)random.Next(3)));
+            LlamaShape shape = TestShapes.Uniform(n, 8, 2, 1, 4, 5, 20);
+            ImportanceScores scores = TestShapes.LayerScores(shape, Enumerable.Range(0, n).Select(_ => (double)random.Next(3)));
             var strategy = new BlockDepthStrategy(new BlockDepthOptions { Count = count, ProtectFirst = first, ProtectLast = last });
             int mayGo = Math.Max(0, Math.Min(n - 1, n - first - last));
             if (count > mayGo)
@@ -148,7 +149,7 @@ public class BlockDepthStrategyTests
     [Fact]
     public void CreatePlan_List_RemovesItInItsOrderUnlessProtected()
     {
-        Assert.Equal([9, 3], Shapes.RemovalOrder(Plan(Scores, o => o.Blocks = [9, 3])));
+        Assert.Equal([9, 3], TestShapes.RemovalOrder(Plan(Scores, o => o.Blocks = [9, 3])));
         Refused(o => o.Blocks = [12], "Block 12 cannot be removed: the model has blocks 0 to 11.");
         Refused(o => o.Blocks = [3, 3], "occurs twice");
         Refused(
@@ -180,19 +181,19 @@ public class BlockDepthStrategyTests
     [Fact]
     public void CreatePlan_TargetOfOtherWidth_PointsToTargetedWidth()
     {
-        LlamaShape target = Shapes.Mha12 with { HiddenSize = 16 };
+        LlamaShape target = TestShapes.Mha12 with { HiddenSize = 16 };
 
         string message = Assert.Throws<PlanException>(() => new BlockDepthStrategy().CreatePlan(target, Scores)).Message;
 
         Assert.Contains("hidden size: expected 16, found 32", message, StringComparison.Ordinal);
         Assert.Contains("targeted-width", message, StringComparison.Ordinal);
-        Assert.Contains("source only 12", Assert.Throws<PlanException>(() => new BlockDepthStrategy().CreatePlan(Shapes.Uniform(13, 32, 4, 4, 8, 88, 260), Scores)).Message, StringComparison.Ordinal);
+        Assert.Contains("source only 12", Assert.Throws<PlanException>(() => new BlockDepthStrategy().CreatePlan(TestShapes.Uniform(13, 32, 4, 4, 8, 88, 260), Scores)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void CreatePlan_NoLayerScores_NamesTheAxis()
     {
-        var none = new ImportanceScores(Shapes.Mha12, "empty");
+        var none = new ImportanceScores(TestShapes.Mha12, "empty");
 
         Assert.Contains("no Layers axis", Assert.Throws<ScoringException>(() => Plan(none, o => o.Count = 1)).Message, StringComparison.Ordinal);
     }
@@ -206,15 +207,15 @@ public class BlockDepthStrategyTests
             BlockWindows = [Row(12, (3, 1)), Row(11, (0, nan), (4, 2), (7, 2), (10, 0)), Row(10, (0, 1))],
         };
 
-        Assert.Equal([10, 11], Shapes.RemovalOrder(Window(2, 0, 0)));
-        Assert.Equal([4, 5], Shapes.RemovalOrder(Window(2, 0, 1)));
-        Assert.Equal([7, 8], Shapes.RemovalOrder(Window(2, 5, 1)));
-        Assert.Equal([0, 1, 2], Shapes.RemovalOrder(Window(3, 0, 0)));
-        Assert.Equal([3, 4, 5], Shapes.RemovalOrder(Window(3, 3, 0)));
+        Assert.Equal([10, 11], TestShapes.RemovalOrder(Window(2, 0, 0)));
+        Assert.Equal([4, 5], TestShapes.RemovalOrder(Window(2, 0, 1)));
+        Assert.Equal([7, 8], TestShapes.RemovalOrder(Window(2, 5, 1)));
+        Assert.Equal([0, 1, 2], TestShapes.RemovalOrder(Window(3, 0, 0)));
+        Assert.Equal([3, 4, 5], TestShapes.RemovalOrder(Window(3, 3, 0)));
         Assert.Equal(0, Window(0, 0, 0).RemovedBlocks.Count);
         Assert.Contains("offers no window of 4 of 12 blocks", Assert.Throws<PlanException>(() => Window(4, 0, 0)).Message, StringComparison.Ordinal);
         // 2 blocks of 12608 parameters each have to go; a single one is not enough.
-        Assert.Equal([10, 11], Shapes.RemovalOrder(Plan(scores, o => (o.Contiguous, o.TargetParameters) = (true, 167968 - 12609))));
+        Assert.Equal([10, 11], TestShapes.RemovalOrder(Plan(scores, o => (o.Contiguous, o.TargetParameters) = (true, 167968 - 12609))));
         Assert.Contains("leaves 130144", Assert.Throws<PlanException>(() => Plan(scores, o => (o.Contiguous, o.TargetParameters) = (true, 1000))).Message, StringComparison.Ordinal);
 
         PruningPlan Window(int count, int first, int last) =>

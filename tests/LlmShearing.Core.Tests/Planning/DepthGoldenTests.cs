@@ -1,8 +1,9 @@
 // Plans against the published code of Shortened-LLaMA, ShortGPT and PruneMe, run on tiny models (baselines/README.md).
 using System.Text.Json;
+using LlmShearing.Planning;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Planning.Tests;
+namespace LlmShearing.Core.Tests.Planning;
 
 public class DepthGoldenTests
 {
@@ -13,10 +14,10 @@ public class DepthGoldenTests
         int refused = 0, made = 0;
         foreach (JsonElement golden in GoldenJson.Load("baselines/depth/plans.json").EnumerateArray())
         {
-            LlamaShape shape = Shapes.Of(golden.Text("model"));
+            LlamaShape shape = TestShapes.Of(golden.Text("model"));
             BlockDepthOptions options = golden.GetProperty("plus").GetBoolean() ? BlockDepthOptions.ShortenedLlama() : new BlockDepthOptions();
             options.Count = golden.GetProperty("num_pruned_blocks").GetInt32();
-            PruningPlan Plan() => new BlockDepthStrategy(options).CreatePlan(Shapes.LayerScores(shape, BlockScores(scores[golden.Text("scores")])));
+            PruningPlan Plan() => new BlockDepthStrategy(options).CreatePlan(TestShapes.LayerScores(shape, BlockScores(scores[golden.Text("scores")])));
 
             // The original silently loses protected layers here.
             if (golden.GetProperty("over_requested").GetBoolean())
@@ -27,7 +28,7 @@ public class DepthGoldenTests
             }
 
             PruningPlan plan = Plan();
-            Assert.Equal(golden.Ints("removed"), Shapes.RemovalOrder(plan));
+            Assert.Equal(golden.Ints("removed"), TestShapes.RemovalOrder(plan));
             Assert.Equal(golden.Ints("new_layer_from_old"), plan.Layers.Select(l => l.SourceIndex));
             Assert.Equal(golden.GetProperty("num_hidden_layers").GetInt32(), plan.Target.Layers.Length);
             Assert.Equal(golden.GetProperty("params").GetInt64(), plan.Target.ParameterCount);
@@ -41,7 +42,7 @@ public class DepthGoldenTests
     public void LayerOrder_ShortenedLlamaScores_SameOrderWithAndWithoutProtection()
     {
         foreach (JsonElement golden in GoldenJson.Load("baselines/depth/scores.json").EnumerateArray())
-            CheckOrder(golden, Shapes.Of(golden.Text("model")));
+            CheckOrder(golden, TestShapes.Of(golden.Text("model")));
     }
 
     [GoldenFact("baselines/smollm2/scores.json")]
@@ -49,9 +50,9 @@ public class DepthGoldenTests
     {
         JsonElement golden = GoldenJson.Load("baselines/smollm2/scores.json");
         foreach (JsonElement criterion in golden.GetProperty("depth").EnumerateArray())
-            CheckOrder(criterion, Shapes.SmolLm2);
-        Assert.Equal(golden.Ints("block_influence_order"), Shapes.LayerScores(Shapes.SmolLm2, golden.Doubles("block_influence")).LayerOrder());
-        Assert.Equal(134_515_008, Shapes.SmolLm2.ParameterCount);
+            CheckOrder(criterion, TestShapes.SmolLm2);
+        Assert.Equal(golden.Ints("block_influence_order"), TestShapes.LayerScores(TestShapes.SmolLm2, golden.Doubles("block_influence")).LayerOrder());
+        Assert.Equal(134_515_008, TestShapes.SmolLm2.ParameterCount);
     }
 
     [GoldenFact("baselines/shortgpt/cases.json")]
@@ -62,9 +63,9 @@ public class DepthGoldenTests
         {
             if (!golden.TryGetProperty("importances_sum_over_tokens", out JsonElement influence))
                 continue;
-            ImportanceScores scores = Shapes.LayerScores(Shapes.Of(golden.Text("model")), influence.Doubles());
+            ImportanceScores scores = TestShapes.LayerScores(TestShapes.Of(golden.Text("model")), influence.Doubles());
             PruningPlan plan = new BlockDepthStrategy(new BlockDepthOptions { Count = golden.GetProperty("n_prune_layers").GetInt32() }).CreatePlan(scores);
-            Assert.Equal(golden.Ints("removed"), Shapes.RemovalOrder(plan));
+            Assert.Equal(golden.Ints("removed"), TestShapes.RemovalOrder(plan));
             Assert.Equal(golden.Ints("kept"), plan.Layers.Select(l => l.SourceIndex));
             cases++;
         }
@@ -80,7 +81,7 @@ public class DepthGoldenTests
         {
             if (!golden.TryGetProperty("importances_sum_over_sequences", out JsonElement distances) || golden.GetProperty("removed").ValueKind != JsonValueKind.Array)
                 continue;
-            CheckWindow(Shapes.Of(golden.Text("model")), golden.GetProperty("n_prune_layers").GetInt32(), distances.Doubles(), firstStart: 0, golden.Ints("removed"));
+            CheckWindow(TestShapes.Of(golden.Text("model")), golden.GetProperty("n_prune_layers").GetInt32(), distances.Doubles(), firstStart: 0, golden.Ints("removed"));
             cases++;
         }
 
@@ -96,7 +97,7 @@ public class DepthGoldenTests
             {
                 // PruneMe does not look at the embedding, so a window never starts with block 0.
                 double[] distances = [.. window.GetProperty("csv_rows").EnumerateArray().Select(row => row[2].GetDouble())];
-                CheckWindow(Shapes.Of(golden.Text("model")), window.GetProperty("n").GetInt32(), distances, firstStart: 1, window.Ints("removed_blocks_0based"));
+                CheckWindow(TestShapes.Of(golden.Text("model")), window.GetProperty("n").GetInt32(), distances, firstStart: 1, window.Ints("removed_blocks_0based"));
                 cases++;
             }
 
@@ -108,7 +109,7 @@ public class DepthGoldenTests
     {
         foreach (JsonElement golden in GoldenJson.Load("baselines/depth/greedy_ppl.json").EnumerateArray())
         {
-            LlamaShape shape = Shapes.Of(golden.Text("model"));
+            LlamaShape shape = TestShapes.Of(golden.Text("model"));
             JsonElement[] steps = [.. golden.GetProperty("steps").EnumerateArray()];
             var pruner = new IterativeDepthPruner(new BlockDepthOptions { Count = steps.Length });
 
@@ -116,7 +117,7 @@ public class DepthGoldenTests
             PruningPlan byDelegate = pruner.CreatePlan(shape, plan =>
             {
                 Assert.Equal(steps[step].Ints("alive"), plan.Layers.Select(l => l.SourceIndex));
-                return Shapes.LayerScores(plan.Target, steps[step++].Doubles("ppl_if_removed"));
+                return TestShapes.LayerScores(plan.Target, steps[step++].Doubles("ppl_if_removed"));
             });
             var scorer = new FakeScorer(PruningAxes.Layers, (_, removed) =>
             {
@@ -124,11 +125,11 @@ public class DepthGoldenTests
                 double[] values = [.. Enumerable.Repeat(double.PositiveInfinity, shape.Layers.Length)];
                 foreach ((int block, double value) in now.Ints("alive").Zip(now.Doubles("ppl_if_removed")))
                     values[block] = value;
-                return Shapes.LayerScores(shape, values);
+                return TestShapes.LayerScores(shape, values);
             });
             PruningPlan byScorer = pruner.CreatePlan(scorer, new ScoringRequest(new FakeSource(shape), PruningAxes.Layers, []));
 
-            Assert.Equal(golden.Ints("removed"), Shapes.RemovalOrder(byDelegate));
+            Assert.Equal(golden.Ints("removed"), TestShapes.RemovalOrder(byDelegate));
             Assert.Equal(golden.Ints("kept"), byDelegate.Layers.Select(l => l.SourceIndex));
             Assert.Equal(byDelegate, byScorer);
         }
@@ -142,11 +143,11 @@ public class DepthGoldenTests
         // The order of a product that left the range of single precision is tested by its ties; not-a-number is refused before planning.
         if (values.Any(double.IsNaN))
             return;
-        ImportanceScores scores = Shapes.LayerScores(shape, values);
+        ImportanceScores scores = TestShapes.LayerScores(shape, values);
         Assert.Equal(golden.Ints("order"), scores.LayerOrder());
         BlockDepthOptions plus = BlockDepthOptions.ShortenedLlama();
         plus.Count = shape.Layers.Length - 6;
-        Assert.Equal(golden.Ints("order_plus"), Shapes.RemovalOrder(new BlockDepthStrategy(plus).CreatePlan(scores)));
+        Assert.Equal(golden.Ints("order_plus"), TestShapes.RemovalOrder(new BlockDepthStrategy(plus).CreatePlan(scores)));
     }
 
     private static void CheckWindow(LlamaShape shape, int n, double[] distances, int firstStart, int[] removed)
@@ -156,6 +157,6 @@ public class DepthGoldenTests
         distances.CopyTo(windows[n - 1], firstStart);
         ImportanceScores scores = new(shape, "angular") { BlockWindows = [.. windows.Select(w => System.Collections.Immutable.ImmutableArray.Create(w))] };
         PruningPlan plan = new BlockDepthStrategy(new BlockDepthOptions { Count = n, Contiguous = true }).CreatePlan(scores);
-        Assert.Equal(removed, Shapes.RemovalOrder(plan));
+        Assert.Equal(removed, TestShapes.RemovalOrder(plan));
     }
 }

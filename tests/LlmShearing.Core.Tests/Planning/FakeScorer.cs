@@ -1,6 +1,8 @@
+using LlmShearing.Model;
+using LlmShearing.Scoring;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Planning.Tests;
+namespace LlmShearing.Core.Tests.Planning;
 
 /// <summary>A model of which only the shape matters.</summary>
 internal sealed class FakeSource(LlamaShape shape) : ILlamaSource

@@ -2,7 +2,7 @@
 using System.Text.Json;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Planning.Tests;
+namespace LlmShearing.Core.Tests.Planning;
 
 internal static class GoldenJson
 {

@@ -1,4 +1,4 @@
-namespace LlmShearing.Planning.Tests;
+namespace LlmShearing.Core.Tests.Planning;
 
 public class IndexSetTests
 {
@@ -8,7 +8,7 @@ public class IndexSetTests
         var random = new Random(3);
         for (int i = 0; i < 200; i++)
         {
-            IndexSet set = Shapes.Subset(random.Next(40), random);
+            IndexSet set = TestShapes.Subset(random.Next(40), random);
             Assert.Equal(set, IndexSet.Parse(set.ToString()));
             Assert.Equal(set.GetHashCode(), IndexSet.Parse(set.ToString()).GetHashCode());
         }

@@ -1,4 +1,6 @@
-namespace LlmShearing.Planning.Tests;
+using LlmShearing.Planning;
+
+namespace LlmShearing.Core.Tests.Planning;
 
 public class IterativeDepthPrunerTests
 {
@@ -13,10 +15,10 @@ public class IterativeDepthPrunerTests
             BlockDepthOptions options = new() { ProtectFirst = random.Next(4), ProtectLast = random.Next(4), Count = random.Next(6) };
 
             PruningPlan iterated = new IterativeDepthPruner(options).CreatePlan(
-                Shapes.Mha12, plan => Shapes.LayerScores(plan.Target, plan.Layers.Select(l => values[l.SourceIndex])));
-            PruningPlan oneShot = new BlockDepthStrategy(options).CreatePlan(Shapes.LayerScores(Shapes.Mha12, values));
+                TestShapes.Mha12, plan => TestShapes.LayerScores(plan.Target, plan.Layers.Select(l => values[l.SourceIndex])));
+            PruningPlan oneShot = new BlockDepthStrategy(options).CreatePlan(TestShapes.LayerScores(TestShapes.Mha12, values));
 
-            Assert.Equal(Shapes.RemovalOrder(oneShot), Shapes.RemovalOrder(iterated));
+            Assert.Equal(TestShapes.RemovalOrder(oneShot), TestShapes.RemovalOrder(iterated));
             Assert.Equal(oneShot.Layers.AsEnumerable(), iterated.Layers.AsEnumerable());
         }
     }
@@ -27,13 +29,13 @@ public class IterativeDepthPrunerTests
         var pruner = new IterativeDepthPruner(new BlockDepthOptions { TargetParameters = 130144 });
         int scorings = 0;
 
-        PruningPlan plan = pruner.CreatePlan(Shapes.Mha12, p =>
+        PruningPlan plan = pruner.CreatePlan(TestShapes.Mha12, p =>
         {
             scorings++;
-            return Shapes.LayerScores(p.Target, new double[p.Layers.Length]);
+            return TestShapes.LayerScores(p.Target, new double[p.Layers.Length]);
         });
 
-        Assert.Equal([0, 1, 2], Shapes.RemovalOrder(plan));
+        Assert.Equal([0, 1, 2], TestShapes.RemovalOrder(plan));
         Assert.Equal(3, scorings);
         Assert.Equal("block-depth-iterative", plan.Provenance!.Strategy);
     }
@@ -41,11 +43,11 @@ public class IterativeDepthPrunerTests
     [Fact]
     public void CreatePlan_AllInfinite_RemovesTheFirstThatIsLeft()
     {
-        var scorer = new FakeScorer(PruningAxes.Layers, (_, _) => Shapes.LayerScores(Shapes.Mha12, Enumerable.Repeat(double.PositiveInfinity, 12)));
+        var scorer = new FakeScorer(PruningAxes.Layers, (_, _) => TestShapes.LayerScores(TestShapes.Mha12, Enumerable.Repeat(double.PositiveInfinity, 12)));
 
-        PruningPlan plan = new IterativeDepthPruner(new BlockDepthOptions { Count = 3 }).CreatePlan(scorer, new ScoringRequest(new FakeSource(Shapes.Mha12), PruningAxes.Layers, []));
+        PruningPlan plan = new IterativeDepthPruner(new BlockDepthOptions { Count = 3 }).CreatePlan(scorer, new ScoringRequest(new FakeSource(TestShapes.Mha12), PruningAxes.Layers, []));
 
-        Assert.Equal([0, 1, 2], Shapes.RemovalOrder(plan));
+        Assert.Equal([0, 1, 2], TestShapes.RemovalOrder(plan));
     }
 
     [Fact]
@@ -58,8 +60,8 @@ public class IterativeDepthPrunerTests
             yield return new TokenBatch(1, 3, [1, 2, 3]);
         }
 
-        var scorer = new FakeScorer(PruningAxes.Layers, (_, _) => Shapes.LayerScores(Shapes.Mha12, new double[12]));
-        new IterativeDepthPruner(new BlockDepthOptions { Count = 4 }).CreatePlan(scorer, new ScoringRequest(new FakeSource(Shapes.Mha12), PruningAxes.Layers, Once()));
+        var scorer = new FakeScorer(PruningAxes.Layers, (_, _) => TestShapes.LayerScores(TestShapes.Mha12, new double[12]));
+        new IterativeDepthPruner(new BlockDepthOptions { Count = 4 }).CreatePlan(scorer, new ScoringRequest(new FakeSource(TestShapes.Mha12), PruningAxes.Layers, Once()));
 
         Assert.Equal((1, 12), (reads, scorer.TokensRead));
     }
@@ -69,7 +71,7 @@ public class IterativeDepthPrunerTests
     {
         var pruner = new IterativeDepthPruner(new BlockDepthOptions { Count = 2 });
 
-        string message = Assert.Throws<ScoringException>(() => pruner.CreatePlan(Shapes.Mha12, _ => Shapes.LayerScores(Shapes.Mha12, new double[12]))).Message;
+        string message = Assert.Throws<ScoringException>(() => pruner.CreatePlan(TestShapes.Mha12, _ => TestShapes.LayerScores(TestShapes.Mha12, new double[12]))).Message;
 
         Assert.Equal("The scores of 'test' after 1 removals are for another shape: number of blocks: expected 11, found 12.", message);
     }
@@ -82,12 +84,12 @@ public class IterativeDepthPrunerTests
         int scorings = 0;
 
         Assert.Throws<OperationCanceledException>(() => pruner.CreatePlan(
-            Shapes.Mha12,
+            TestShapes.Mha12,
             p =>
             {
                 if (++scorings == 2)
                     source.Cancel();
-                return Shapes.LayerScores(p.Target, new double[p.Layers.Length]);
+                return TestShapes.LayerScores(p.Target, new double[p.Layers.Length]);
             },
             cancellationToken: source.Token));
         Assert.Equal(2, scorings);
@@ -98,6 +100,6 @@ public class IterativeDepthPrunerTests
     {
         Assert.Contains("Contiguous leaves nothing", Assert.Throws<PlanException>(() => new IterativeDepthPruner(new BlockDepthOptions { Contiguous = true })).Message, StringComparison.Ordinal);
         Assert.Contains("Blocks leaves nothing", Assert.Throws<PlanException>(() => new IterativeDepthPruner(new BlockDepthOptions { Blocks = [1] })).Message, StringComparison.Ordinal);
-        Assert.Contains("only 6 may", Assert.Throws<PlanException>(() => new IterativeDepthPruner(new BlockDepthOptions { Count = 7, ProtectFirst = 4, ProtectLast = 2 }).CreatePlan(Shapes.Mha12, _ => throw new InvalidOperationException("scored"))).Message, StringComparison.Ordinal);
+        Assert.Contains("only 6 may", Assert.Throws<PlanException>(() => new IterativeDepthPruner(new BlockDepthOptions { Count = 7, ProtectFirst = 4, ProtectLast = 2 }).CreatePlan(TestShapes.Mha12, _ => throw new InvalidOperationException("scored"))).Message, StringComparison.Ordinal);
     }
 }

@@ -1,4 +1,6 @@
-namespace LlmShearing.Planning.Tests;
+using LlmShearing.Planning;
+
+namespace LlmShearing.Core.Tests.Planning;
 
 public class LlamaPrunerTests
 {
@@ -7,11 +9,11 @@ public class LlamaPrunerTests
     [Fact]
     public void CreatePlan_Depth_RecordsWhereThePlanComesFrom()
     {
-        var scorer = new FakeScorer(PruningAxes.Layers, (r, _) => Shapes.LayerScores(r.Model.Config.Shape, Enumerable.Range(0, 12).Select(i => -(double)i), "mine"));
+        var scorer = new FakeScorer(PruningAxes.Layers, (r, _) => TestShapes.LayerScores(r.Model.Config.Shape, Enumerable.Range(0, 12).Select(i => -(double)i), "mine"));
 
-        PruningPlan plan = new LlamaPruner().CreatePlan(new FakeSource(Shapes.Mha12), scorer, new BlockDepthOptions { Count = 2 }, Calibration);
+        PruningPlan plan = new LlamaPruner().CreatePlan(new FakeSource(TestShapes.Mha12), scorer, new BlockDepthOptions { Count = 2 }, Calibration);
 
-        Assert.Equal([11, 10], Shapes.RemovalOrder(plan));
+        Assert.Equal([11, 10], TestShapes.RemovalOrder(plan));
         Assert.Equal(("mine", "block-depth", "fake"), (plan.Provenance!.Scorer, plan.Provenance.Strategy, plan.Provenance.Model));
         Assert.Matches("^[0-9a-f]{64}$", plan.Provenance.CalibrationHash);
         Assert.Matches(@"^\d+\.\d+\.\d+", plan.Provenance.Library);
@@ -26,8 +28,8 @@ public class LlamaPrunerTests
         Assert.Null(Hash([]));
 
         static string? Hash(TokenBatch[] batches) => new LlamaPruner().CreatePlan(
-            new FakeSource(Shapes.Mha12),
-            new FakeScorer(PruningAxes.Layers, (r, _) => Shapes.LayerScores(r.Model.Config.Shape, new double[12])),
+            new FakeSource(TestShapes.Mha12),
+            new FakeScorer(PruningAxes.Layers, (r, _) => TestShapes.LayerScores(r.Model.Config.Shape, new double[12])),
             new BlockDepthOptions { Count = 1 },
             batches).Provenance!.CalibrationHash;
     }
@@ -35,11 +37,11 @@ public class LlamaPrunerTests
     [Fact]
     public void CreatePlan_Iterative_ScoresAgainAfterEachRemoval()
     {
-        var scorer = new FakeScorer(PruningAxes.Layers, (_, removed) => Shapes.LayerScores(Shapes.Mha12, Enumerable.Range(0, 12).Select(i => removed.Count == 0 ? i : -(double)i)));
+        var scorer = new FakeScorer(PruningAxes.Layers, (_, removed) => TestShapes.LayerScores(TestShapes.Mha12, Enumerable.Range(0, 12).Select(i => removed.Count == 0 ? i : -(double)i)));
 
-        PruningPlan plan = new LlamaPruner().CreatePlan(new FakeSource(Shapes.Mha12), scorer, new BlockDepthOptions { Count = 3 }, Calibration, iterative: true);
+        PruningPlan plan = new LlamaPruner().CreatePlan(new FakeSource(TestShapes.Mha12), scorer, new BlockDepthOptions { Count = 3 }, Calibration, iterative: true);
 
-        Assert.Equal([0, 11, 10], Shapes.RemovalOrder(plan));
+        Assert.Equal([0, 11, 10], TestShapes.RemovalOrder(plan));
         Assert.Equal(3, scorer.Requested.Count);
         Assert.NotNull(plan.Provenance!.CalibrationHash);
     }
@@ -49,7 +51,7 @@ public class LlamaPrunerTests
     {
         var scorer = new FakeScorer(PruningAxes.Layers, (_, _) => throw new InvalidOperationException("scored"));
 
-        Assert.Throws<PlanException>(() => new LlamaPruner().CreatePlan(new FakeSource(Shapes.Mha12), scorer, new BlockDepthOptions { Count = 12 }));
+        Assert.Throws<PlanException>(() => new LlamaPruner().CreatePlan(new FakeSource(TestShapes.Mha12), scorer, new BlockDepthOptions { Count = 12 }));
     }
 
     [Theory]
@@ -58,7 +60,7 @@ public class LlamaPrunerTests
     [InlineData(PruningAxes.Width, PruningAxes.KeyValueGroups)]
     public void CreatePlan_GroupsGo_AsksForWhatTheScorerHas(PruningAxes supported, PruningAxes requested)
     {
-        LlamaShape source = Shapes.Gqa10;
+        LlamaShape source = TestShapes.Gqa10;
         var scorer = new FakeScorer(supported, (_, _) => new ImportanceScores(source, "test")
             .With(PruningAxes.QueryHeads, source.Layers.Select(_ => new double[6]))
             .With(PruningAxes.KeyValueGroups, source.Layers.Select(_ => new double[2])));
@@ -74,11 +76,11 @@ public class LlamaPrunerTests
     public void CreatePlan_UnsupportedAxis_IsNamed()
     {
         var scorer = new FakeScorer(PruningAxes.Layers, (_, _) => throw new InvalidOperationException("scored"));
-        LlamaShape target = Shapes.Mha12 with { HiddenSize = 16 };
+        LlamaShape target = TestShapes.Mha12 with { HiddenSize = 16 };
 
         Assert.Equal(
             "FakeScorer does not score Hidden, which this target needs; it scores Layers. Use another criterion, or keep that size.",
-            Assert.Throws<ScoringException>(() => new LlamaPruner().CreatePlan(new FakeSource(Shapes.Mha12), scorer, new TargetedWidthStrategy(), target)).Message);
+            Assert.Throws<ScoringException>(() => new LlamaPruner().CreatePlan(new FakeSource(TestShapes.Mha12), scorer, new TargetedWidthStrategy(), target)).Message);
     }
 
     [Fact]
@@ -86,6 +88,6 @@ public class LlamaPrunerTests
     {
         var scorer = new FakeScorer(PruningAxes.None, (_, _) => throw new InvalidOperationException("scored"));
 
-        Assert.True(new LlamaPruner().CreatePlan(new FakeSource(Shapes.Mha12), scorer, new TargetedWidthStrategy(), Shapes.Mha12).IsIdentity);
+        Assert.True(new LlamaPruner().CreatePlan(new FakeSource(TestShapes.Mha12), scorer, new TargetedWidthStrategy(), TestShapes.Mha12).IsIdentity);
     }
 }

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using LlmShearing.Plans;
 
-namespace LlmShearing.Planning.Tests;
+namespace LlmShearing.Core.Tests.Planning;
 
 public sealed class PruningPlanJsonTests : IDisposable
 {
@@ -16,9 +17,9 @@ public sealed class PruningPlanJsonTests : IDisposable
         string path = Path.Combine(_folder, "new", "plan.json");
         for (int i = 0; i < 50; i++)
         {
-            PruningPlan first = Shapes.RandomPlan(i % 2 == 0 ? Shapes.Gqa10 : Shapes.Mha12, random);
+            PruningPlan first = TestShapes.RandomPlan(i % 2 == 0 ? TestShapes.Gqa10 : TestShapes.Mha12, random);
             // Composition makes sources with unequal groups and absent sub-blocks.
-            PruningPlan plan = i % 3 == 0 ? first : Shapes.RandomPlan(first.Target, random);
+            PruningPlan plan = i % 3 == 0 ? first : TestShapes.RandomPlan(first.Target, random);
             plan.Save(path);
             byte[] bytes = File.ReadAllBytes(path);
 
@@ -36,7 +37,7 @@ public sealed class PruningPlanJsonTests : IDisposable
     [Fact]
     public void Write_SmallPlan_IsTheDocumentedText()
     {
-        LlamaShape source = Shapes.Uniform(3, 8, 4, 2, 4, 6, 20);
+        LlamaShape source = TestShapes.Uniform(3, 8, 4, 2, 4, 6, 20);
         PruningPlan plan = PruningPlan.FromKept(source, new KeptUnits { Hidden = IndexSet.Parse("0-3,7"), Layers = IndexSet.Parse("0,2"), QueryHeads = UnitSelection.Parse("2:1-2") })
             with { Provenance = new PlanProvenance("taylor", "targeted-width") { Model = "a/b \"c\"", CalibrationHash = "00ff", Library = "0.1.0", RemovedBlocks = [1] } };
 
@@ -160,7 +161,7 @@ public sealed class PruningPlanJsonTests : IDisposable
     [InlineData("\"", new byte[] { 0xff, (byte)'"' })]
     public void Read_BrokenText_IsRefusedWithPlanException(string prefix, byte[] rest)
     {
-        string text = Text(PruningPlan.Identity(Shapes.Mha12)).Replace("\"0-31\"", "@", StringComparison.Ordinal);
+        string text = Text(PruningPlan.Identity(TestShapes.Mha12)).Replace("\"0-31\"", "@", StringComparison.Ordinal);
         string[] sides = text.Split('@');
         byte[] bytes = [.. Encoding.UTF8.GetBytes(sides[0] + prefix), .. rest, .. Encoding.UTF8.GetBytes(sides[1])];
 
@@ -170,7 +171,7 @@ public sealed class PruningPlanJsonTests : IDisposable
     [Fact]
     public void Read_EveryTruncation_IsRefusedWithPlanException()
     {
-        string text = Text(PruningPlan.RemoveBlocks(Shapes.Mha12, [3]));
+        string text = Text(PruningPlan.RemoveBlocks(TestShapes.Mha12, [3]));
         for (int length = 0; length < text.TrimEnd().Length; length += 7)
             Assert.Throws<PlanException>(() => Read(text[..length]));
     }
@@ -188,7 +189,7 @@ public sealed class PruningPlanJsonTests : IDisposable
     public void Save_InvalidPlanOrPlace_LeavesTheOldFileAndNothingElse()
     {
         string path = Path.Combine(_folder, "plan.json");
-        PruningPlan good = PruningPlan.Identity(Shapes.Mha12);
+        PruningPlan good = PruningPlan.Identity(TestShapes.Mha12);
         good.Save(path);
 
         Assert.Throws<PlanException>(() => (good with { Hidden = IndexSet.Empty }).Save(path));
@@ -211,7 +212,7 @@ public sealed class PruningPlanJsonTests : IDisposable
 
     private static void Refused(Action<JsonObject> spoil, string message)
     {
-        JsonObject json = JsonNode.Parse(Text(PruningPlan.Identity(Shapes.Mha12)))!.AsObject();
+        JsonObject json = JsonNode.Parse(Text(PruningPlan.Identity(TestShapes.Mha12)))!.AsObject();
         spoil(json);
         Assert.Contains(message, Assert.Throws<PlanException>(() => Read(json.ToJsonString())).Message, StringComparison.Ordinal);
     }

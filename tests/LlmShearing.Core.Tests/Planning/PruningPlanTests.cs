@@ -1,21 +1,23 @@
-namespace LlmShearing.Planning.Tests;
+using LlmShearing.Plans;
+
+namespace LlmShearing.Core.Tests.Planning;
 
 public class PruningPlanTests
 {
     [Fact]
     public void Identity_AnyShape_TargetEqualsSource()
     {
-        PruningPlan plan = PruningPlan.Identity(Shapes.Gqa10);
+        PruningPlan plan = PruningPlan.Identity(TestShapes.Gqa10);
 
         Assert.True(plan.IsIdentity);
-        Assert.Equal(Shapes.Gqa10, plan.Target);
+        Assert.Equal(TestShapes.Gqa10, plan.Target);
         Assert.Equal(0, plan.RemovedBlocks.Count);
     }
 
     [Fact]
     public void Target_OneQueryHeadOfAGroupLeft_KeyValueHeadStays()
     {
-        PruningPlan plan = PruningPlan.FromKept(Shapes.Gqa10, new KeptUnits { QueryHeads = UnitSelection.Parse("0:2;1:0-1,3;2:1-2,4-5;3:") });
+        PruningPlan plan = PruningPlan.FromKept(TestShapes.Gqa10, new KeptUnits { QueryHeads = UnitSelection.Parse("0:2;1:0-1,3;2:1-2,4-5;3:") });
 
         Assert.Equal(new LayerShape(1, 1, 80), plan.Target.Layers[0]);
         Assert.Equal("0", plan.KeyValueHeads(0).ToString());
@@ -23,7 +25,7 @@ public class PruningPlanTests
         Assert.Equal(new LayerShape(4, 2, 80), plan.Target.Layers[2]);
         Assert.Equal(new LayerShape(0, 0, 80), plan.Target.Layers[3]);
         Assert.Equal(0, plan.KeyValueHeads(3).Count);
-        Assert.Equal(Shapes.Gqa10.Layers[4], plan.Target.Layers[4]);
+        Assert.Equal(TestShapes.Gqa10.Layers[4], plan.Target.Layers[4]);
         Assert.False(plan.IsIdentity);
         Assert.False(plan.Target.IsUniform);
     }
@@ -31,7 +33,7 @@ public class PruningPlanTests
     [Fact]
     public void Target_UnequalGroupsOfSource_AreCountedByOwner()
     {
-        LlamaShape source = Shapes.Uniform(1, 8, 6, 3, 4, 5, 20) with { Layers = [new LayerShape(6, 3, 5) { GroupSizes = [3, 1, 2] }] };
+        LlamaShape source = TestShapes.Uniform(1, 8, 6, 3, 4, 5, 20) with { Layers = [new LayerShape(6, 3, 5) { GroupSizes = [3, 1, 2] }] };
         PruningPlan plan = PruningPlan.FromKept(source, new KeptUnits { QueryHeads = UnitSelection.Parse("1-2,4-5") });
 
         Assert.Equal(new LayerShape(4, 2, 5), plan.Target.Layers[0]);
@@ -41,10 +43,10 @@ public class PruningPlanTests
     [Fact]
     public void RemoveBlocks_InOrder_RecordsOrderAndKeepsTheRest()
     {
-        PruningPlan plan = PruningPlan.RemoveBlocks(Shapes.Mha12, [9, 4, 7]);
+        PruningPlan plan = PruningPlan.RemoveBlocks(TestShapes.Mha12, [9, 4, 7]);
 
         Assert.Equal([0, 1, 2, 3, 5, 6, 8, 10, 11], plan.Layers.Select(l => l.SourceIndex));
-        Assert.Equal([9, 4, 7], Shapes.RemovalOrder(plan));
+        Assert.Equal([9, 4, 7], TestShapes.RemovalOrder(plan));
         Assert.Equal("4,7,9", plan.RemovedBlocks.ToString());
         Assert.Equal(130144, plan.Target.ParameterCount);
     }
@@ -54,12 +56,12 @@ public class PruningPlanTests
     [InlineData(new[] { 3, 3 }, "Index 3 occurs twice.")]
     [InlineData(new[] { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 }, "All 12 blocks would be removed. Keep at least one.")]
     public void RemoveBlocks_ImpossibleList_IsRefused(int[] blocks, string message) =>
-        Assert.Equal(message, Assert.Throws<PlanException>(() => PruningPlan.RemoveBlocks(Shapes.Mha12, blocks)).Message);
+        Assert.Equal(message, Assert.Throws<PlanException>(() => PruningPlan.RemoveBlocks(TestShapes.Mha12, blocks)).Message);
 
     [Fact]
     public void Validate_BadPlans_NameTheFault()
     {
-        PruningPlan good = PruningPlan.Identity(Shapes.Mha12);
+        PruningPlan good = PruningPlan.Identity(TestShapes.Mha12);
         LayerPlan first = good.Layers[0];
 
         Refused(good with { Hidden = IndexSet.Empty }, "keeps none of 32 residual channels");
@@ -85,14 +87,14 @@ public class PruningPlanTests
     [Fact]
     public void EnsureFor_OtherModel_SaysWhichDimensionDiffers()
     {
-        PruningPlan plan = PruningPlan.RemoveBlocks(Shapes.Mha12, [3]);
+        PruningPlan plan = PruningPlan.RemoveBlocks(TestShapes.Mha12, [3]);
 
-        plan.EnsureFor(Shapes.Mha12);
-        Check(Shapes.Mha12 with { HiddenSize = 40 }, "hidden size: expected 32, found 40");
-        Check(Shapes.Mha12 with { TiedEmbeddings = true }, "tied embeddings: expected False, found True");
+        plan.EnsureFor(TestShapes.Mha12);
+        Check(TestShapes.Mha12 with { HiddenSize = 40 }, "hidden size: expected 32, found 40");
+        Check(TestShapes.Mha12 with { TiedEmbeddings = true }, "tied embeddings: expected False, found True");
         Check(plan.Target, "number of blocks: expected 12, found 11");
-        Check(Shapes.Uniform(12, 32, 4, 2, 8, 88, 260), "key/value heads of block 0: expected 4, found 2");
-        Check(Shapes.Mha12 with { Layers = Shapes.Mha12.Layers.SetItem(5, new LayerShape(4, 4, 87)) }, "intermediate size of block 5: expected 88, found 87");
+        Check(TestShapes.Uniform(12, 32, 4, 2, 8, 88, 260), "key/value heads of block 0: expected 4, found 2");
+        Check(TestShapes.Mha12 with { Layers = TestShapes.Mha12.Layers.SetItem(5, new LayerShape(4, 4, 87)) }, "intermediate size of block 5: expected 88, found 87");
 
         void Check(LlamaShape shape, string text) =>
             Assert.Equal($"The plan was made for another model: {text}. Use the model it was made from, or make a new plan.", Assert.Throws<PlanException>(() => plan.EnsureFor(shape)).Message);
@@ -101,8 +103,8 @@ public class PruningPlanTests
     [Fact]
     public void Equals_SamePlanMadeTwice_IsEqual()
     {
-        PruningPlan a = Shapes.RandomPlan(Shapes.Gqa10, new Random(5)) with { Provenance = new PlanProvenance("x") { RemovedBlocks = [3, 1] } };
-        PruningPlan b = Shapes.RandomPlan(Shapes.Gqa10, new Random(5)) with { Provenance = new PlanProvenance("x") { RemovedBlocks = new List<int> { 3, 1 } } };
+        PruningPlan a = TestShapes.RandomPlan(TestShapes.Gqa10, new Random(5)) with { Provenance = new PlanProvenance("x") { RemovedBlocks = [3, 1] } };
+        PruningPlan b = TestShapes.RandomPlan(TestShapes.Gqa10, new Random(5)) with { Provenance = new PlanProvenance("x") { RemovedBlocks = new List<int> { 3, 1 } } };
 
         Assert.Equal(a, b);
         Assert.Equal(a.GetHashCode(), b.GetHashCode());
@@ -116,9 +118,9 @@ public class PruningPlanTests
         var random = new Random(1);
         for (int i = 0; i < 100; i++)
         {
-            PruningPlan a = Shapes.RandomPlan(i % 2 == 0 ? Shapes.Gqa10 : Shapes.Mha12, random);
-            PruningPlan b = Shapes.RandomPlan(a.Target, random);
-            PruningPlan c = Shapes.RandomPlan(b.Target, random);
+            PruningPlan a = TestShapes.RandomPlan(i % 2 == 0 ? TestShapes.Gqa10 : TestShapes.Mha12, random);
+            PruningPlan b = TestShapes.RandomPlan(a.Target, random);
+            PruningPlan c = TestShapes.RandomPlan(b.Target, random);
 
             Assert.Equal(c.Target, a.Then(b).Then(c).Target);
             Assert.Equal(a.Then(b).Then(c), a.Then(b.Then(c)));
@@ -133,10 +135,10 @@ public class PruningPlanTests
         var random = new Random(2);
         for (int i = 0; i < 50; i++)
         {
-            UnitSelection heads = UnitSelection.ByBlock(Enumerable.Range(0, 10).Select(b => KeyValuePair.Create(b, Shapes.Subset(6, random))));
-            UnitSelection channels = UnitSelection.ByBlock(Enumerable.Range(0, 10).Select(b => KeyValuePair.Create(b, Shapes.Subset(80, random))));
-            PruningPlan h = PruningPlan.FromKept(Shapes.Gqa10, new KeptUnits { QueryHeads = heads });
-            PruningPlan c = PruningPlan.FromKept(Shapes.Gqa10, new KeptUnits { Intermediate = channels });
+            UnitSelection heads = UnitSelection.ByBlock(Enumerable.Range(0, 10).Select(b => KeyValuePair.Create(b, TestShapes.Subset(6, random))));
+            UnitSelection channels = UnitSelection.ByBlock(Enumerable.Range(0, 10).Select(b => KeyValuePair.Create(b, TestShapes.Subset(80, random))));
+            PruningPlan h = PruningPlan.FromKept(TestShapes.Gqa10, new KeptUnits { QueryHeads = heads });
+            PruningPlan c = PruningPlan.FromKept(TestShapes.Gqa10, new KeptUnits { Intermediate = channels });
             PruningPlan afterHeads = PruningPlan.FromKept(h.Target, new KeptUnits { Intermediate = channels });
             PruningPlan afterChannels = PruningPlan.FromKept(c.Target, new KeptUnits { QueryHeads = heads });
 
@@ -147,17 +149,17 @@ public class PruningPlanTests
     [Fact]
     public void Then_TwoRemovals_OrderIsInSourceIndices()
     {
-        PruningPlan first = PruningPlan.RemoveBlocks(Shapes.Mha12, [6, 2]);
+        PruningPlan first = PruningPlan.RemoveBlocks(TestShapes.Mha12, [6, 2]);
         PruningPlan both = first.Then(PruningPlan.RemoveBlocks(first.Target, [7, 0]));
 
-        Assert.Equal([6, 2, 9, 0], Shapes.RemovalOrder(both));
+        Assert.Equal([6, 2, 9, 0], TestShapes.RemovalOrder(both));
         Assert.Equal("0,2,6,9", both.RemovedBlocks.ToString());
     }
 
     [Fact]
     public void Then_PlanForAnotherShape_IsRefused()
     {
-        PruningPlan first = PruningPlan.RemoveBlocks(Shapes.Mha12, [6]);
+        PruningPlan first = PruningPlan.RemoveBlocks(TestShapes.Mha12, [6]);
 
         Assert.Contains("number of blocks: expected 11, found 12", Assert.Throws<PlanException>(() => first.Then(first)).Message, StringComparison.Ordinal);
     }
@@ -165,7 +167,7 @@ public class PruningPlanTests
     [Fact]
     public void Describe_PlanWithARemovedBlock_CoversEverySourceBlock()
     {
-        PruningPlan plan = PruningPlan.FromKept(Shapes.Mha12, new KeptUnits { Layers = IndexSet.Parse("0-2,5"), QueryHeads = UnitSelection.Parse("5:1-3"), Intermediate = UnitSelection.Everywhere(IndexSet.All(22)) });
+        PruningPlan plan = PruningPlan.FromKept(TestShapes.Mha12, new KeptUnits { Layers = IndexSet.Parse("0-2,5"), QueryHeads = UnitSelection.Parse("5:1-3"), Intermediate = UnitSelection.Everywhere(IndexSet.All(22)) });
         var rows = plan.Describe();
 
         Assert.Equal(12, rows.Length);

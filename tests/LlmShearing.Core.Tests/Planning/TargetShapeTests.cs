@@ -1,16 +1,18 @@
-namespace LlmShearing.Planning.Tests;
+using LlmShearing.Planning;
+
+namespace LlmShearing.Core.Tests.Planning;
 
 public class TargetShapeTests
 {
     [Fact]
-    public void Of_NothingNamed_IsTheSource() => Assert.Equal(Shapes.Gqa10, TargetShape.Of(Shapes.Gqa10, new TargetSizes()));
+    public void Of_NothingNamed_IsTheSource() => Assert.Equal(TestShapes.Gqa10, TargetShape.Of(TestShapes.Gqa10, new TargetSizes()));
 
     [Fact]
     public void Of_QueryHeadsOnly_FollowsTheMode()
     {
-        Assert.Equal(new LayerShape(3, 1, 80), TargetShape.Of(Shapes.Gqa10, new TargetSizes { QueryHeads = 3 }).Layers[0]);
-        Assert.Equal(new LayerShape(4, 2, 80), TargetShape.Of(Shapes.Gqa10, new TargetSizes { QueryHeads = 4, Heads = HeadPruning.WithinGroups }).Layers[0]);
-        Assert.Equal(new LayerShape(3, 3, 88), TargetShape.Of(Shapes.Mha12, new TargetSizes { QueryHeads = 3 }).Layers[0]);
+        Assert.Equal(new LayerShape(3, 1, 80), TargetShape.Of(TestShapes.Gqa10, new TargetSizes { QueryHeads = 3 }).Layers[0]);
+        Assert.Equal(new LayerShape(4, 2, 80), TargetShape.Of(TestShapes.Gqa10, new TargetSizes { QueryHeads = 4, Heads = HeadPruning.WithinGroups }).Layers[0]);
+        Assert.Equal(new LayerShape(3, 3, 88), TargetShape.Of(TestShapes.Mha12, new TargetSizes { QueryHeads = 3 }).Layers[0]);
     }
 
     [Fact]
@@ -25,13 +27,13 @@ public class TargetShapeTests
         Refused(new TargetSizes { KeyValueHeads = 3 }, "key/value heads: 3 wanted");
 
         static void Refused(TargetSizes sizes, string text) =>
-            Assert.Contains(text, Assert.Throws<PlanException>(() => TargetShape.Of(Shapes.Gqa10, sizes)).Message, StringComparison.Ordinal);
+            Assert.Contains(text, Assert.Throws<PlanException>(() => TargetShape.Of(TestShapes.Gqa10, sizes)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Of_HeterogeneousSource_IsRefused()
     {
-        LlamaShape source = Shapes.Gqa10 with { Layers = Shapes.Gqa10.Layers.SetItem(0, new LayerShape(6, 2, 79)) };
+        LlamaShape source = TestShapes.Gqa10 with { Layers = TestShapes.Gqa10.Layers.SetItem(0, new LayerShape(6, 2, 79)) };
 
         Assert.Contains("differ in shape", Assert.Throws<PlanException>(() => TargetShape.Of(source, new TargetSizes())).Message, StringComparison.Ordinal);
     }
@@ -50,16 +52,16 @@ public class TargetShapeTests
     [InlineData(0.99, 3, 1)]
     [InlineData(0.0, 10, 10)]
     public void Reduce_Ratio_RemovesTheExactFloor(double ratio, int size, int left) =>
-        Assert.Equal(left, TargetShape.Reduce(Shapes.Uniform(1, size, 1, 1, 2, 5, 20), PruningAxes.Hidden, ratio).HiddenSize);
+        Assert.Equal(left, TargetShape.Reduce(TestShapes.Uniform(1, size, 1, 1, 2, 5, 20), PruningAxes.Hidden, ratio).HiddenSize);
 
     [Fact]
     public void Reduce_SeveralAxes_EachByItself()
     {
-        LlamaShape source = Shapes.Uniform(10, 48, 12, 4, 8, 80, 260);
+        LlamaShape source = TestShapes.Uniform(10, 48, 12, 4, 8, 80, 260);
 
-        Assert.Equal(Shapes.Uniform(5, 24, 6, 2, 8, 40, 260), TargetShape.Reduce(source, PruningAxes.Width | PruningAxes.Layers, 0.5));
+        Assert.Equal(TestShapes.Uniform(5, 24, 6, 2, 8, 40, 260), TargetShape.Reduce(source, PruningAxes.Width | PruningAxes.Layers, 0.5));
         Assert.Equal(new LayerShape(8, 4, 80), TargetShape.Reduce(source, PruningAxes.QueryHeads, 0.34).Layers[0]);
-        Assert.Equal(new LayerShape(2, 2, 88), TargetShape.Reduce(Shapes.Mha12, PruningAxes.QueryHeads, 0.5).Layers[0]);
+        Assert.Equal(new LayerShape(2, 2, 88), TargetShape.Reduce(TestShapes.Mha12, PruningAxes.QueryHeads, 0.5).Layers[0]);
         Assert.Throws<PlanException>(() => TargetShape.Reduce(source, PruningAxes.Mlp, 0.5));
         Assert.Throws<PlanException>(() => TargetShape.Reduce(source, PruningAxes.Hidden, 1));
     }

@@ -1,7 +1,8 @@
 using System.Text.Json;
+using LlmShearing.Planning;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Planning.Tests;
+namespace LlmShearing.Core.Tests.Planning;
 
 public class TargetedWidthStrategyTests
 {
@@ -13,7 +14,7 @@ public class TargetedWidthStrategyTests
         var random = new Random(6);
         for (int i = 0; i < 200; i++)
         {
-            LlamaShape source = i % 2 == 0 ? Shapes.Gqa10 : Shapes.Uniform(5, 16, 8, 4, 4, 24, 50);
+            LlamaShape source = i % 2 == 0 ? TestShapes.Gqa10 : TestShapes.Uniform(5, 16, 8, 4, 4, 24, 50);
             LayerShape layer = source.Layers[0];
             int keyValue = random.Next(1, layer.KeyValueHeads + 1);
             var target = new TargetSizes
@@ -26,7 +27,7 @@ public class TargetedWidthStrategyTests
             };
             LlamaShape shape = TargetShape.Of(source, target);
 
-            PruningPlan plan = Strategy.CreatePlan(shape, Shapes.RandomScores(source, random));
+            PruningPlan plan = Strategy.CreatePlan(shape, TestShapes.RandomScores(source, random));
 
             Assert.Equal(shape, plan.Target);
             Assert.True(plan.Target.IsUniform);
@@ -37,20 +38,20 @@ public class TargetedWidthStrategyTests
     [Fact]
     public void CreatePlan_HeterogeneousTarget_IsReachedLayerByLayer()
     {
-        LlamaShape target = Shapes.Gqa10 with
+        LlamaShape target = TestShapes.Gqa10 with
         {
             HiddenSize = 40,
-            Layers = Shapes.Gqa10.Layers.SetItem(1, new LayerShape(0, 0, 7)).SetItem(2, new LayerShape(2, 2, 0)).SetItem(3, new LayerShape(3, 1, 80)),
+            Layers = TestShapes.Gqa10.Layers.SetItem(1, new LayerShape(0, 0, 7)).SetItem(2, new LayerShape(2, 2, 0)).SetItem(3, new LayerShape(3, 1, 80)),
         };
 
-        Assert.Equal(target, Strategy.CreatePlan(target, Shapes.RandomScores(Shapes.Gqa10, new Random(7))).Target);
+        Assert.Equal(target, Strategy.CreatePlan(target, TestShapes.RandomScores(TestShapes.Gqa10, new Random(7))).Target);
     }
 
     [Fact]
     public void CreatePlan_EqualScores_LowerUnitsStayAndLowerBlocksGo()
     {
-        LlamaShape source = Shapes.Gqa10;
-        ImportanceScores scores = Shapes.RandomScores(source, new Random(1));
+        LlamaShape source = TestShapes.Gqa10;
+        ImportanceScores scores = TestShapes.RandomScores(source, new Random(1));
         scores = new ImportanceScores(source, "flat")
             .With(PruningAxes.Hidden, new double[48])
             .With(PruningAxes.Layers, new double[10])
@@ -61,14 +62,14 @@ public class TargetedWidthStrategyTests
 
         Assert.Equal("0-4", plan.Hidden.ToString());
         Assert.Equal(new LayerPlan(3, IndexSet.Parse("0,3"), IndexSet.Parse("0-2")), plan.Layers[0]);
-        Assert.Equal([0, 1, 2], Shapes.RemovalOrder(plan));
-        Assert.Equal(Shapes.RemovalOrder(plan), Shapes.RemovalOrder(new BlockDepthStrategy(new BlockDepthOptions { Count = 3 }).CreatePlan(scores)));
+        Assert.Equal([0, 1, 2], TestShapes.RemovalOrder(plan));
+        Assert.Equal(TestShapes.RemovalOrder(plan), TestShapes.RemovalOrder(new BlockDepthStrategy(new BlockDepthOptions { Count = 3 }).CreatePlan(scores)));
     }
 
     [Fact]
     public void CreatePlan_GroupScores_WinOverSumsOfQueryHeads()
     {
-        LlamaShape source = Shapes.Uniform(1, 16, 4, 2, 4, 6, 20);
+        LlamaShape source = TestShapes.Uniform(1, 16, 4, 2, 4, 6, 20);
         ImportanceScores heads = new ImportanceScores(source, "test").With(PruningAxes.QueryHeads, [[1.0, 2, 3, 4]]);
         ImportanceScores groups = heads.With(PruningAxes.KeyValueGroups, [[5.0, 1]]);
         LlamaShape oneGroup = TargetShape.Of(source, new TargetSizes { KeyValueHeads = 1 });
@@ -89,7 +90,7 @@ public class TargetedWidthStrategyTests
     [Fact]
     public void CreatePlan_UnequalGroups_OnlyLargeEnoughGroupsAreCandidates()
     {
-        LlamaShape source = Shapes.Uniform(1, 16, 6, 3, 4, 6, 20) with { Layers = [new LayerShape(6, 3, 6) { GroupSizes = [1, 3, 2] }] };
+        LlamaShape source = TestShapes.Uniform(1, 16, 6, 3, 4, 6, 20) with { Layers = [new LayerShape(6, 3, 6) { GroupSizes = [1, 3, 2] }] };
         ImportanceScores scores = new ImportanceScores(source, "test").With(PruningAxes.QueryHeads, [[100.0, 1, 5, 3, 2, 2]]);
         LlamaShape Target(int query, int keyValue) => source with { Layers = [new LayerShape(query, keyValue, 6)] };
 
@@ -102,10 +103,10 @@ public class TargetedWidthStrategyTests
     [Fact]
     public void CreatePlan_SameShape_NeedsNoScoresAndKeepsEverything()
     {
-        var none = new ImportanceScores(Shapes.Gqa10, "none");
+        var none = new ImportanceScores(TestShapes.Gqa10, "none");
 
-        Assert.Equal(PruningAxes.None, Strategy.RequiredAxesFor(Shapes.Gqa10, Shapes.Gqa10));
-        Assert.True(Strategy.CreatePlan(Shapes.Gqa10, none).IsIdentity);
+        Assert.Equal(PruningAxes.None, Strategy.RequiredAxesFor(TestShapes.Gqa10, TestShapes.Gqa10));
+        Assert.True(Strategy.CreatePlan(TestShapes.Gqa10, none).IsIdentity);
     }
 
     [Theory]
@@ -117,7 +118,7 @@ public class TargetedWidthStrategyTests
     [InlineData("both", PruningAxes.QueryHeads | PruningAxes.KeyValueGroups)]
     public void RequiredAxesFor_OneDimension_IsItsAxisAndSufficient(string what, PruningAxes axes)
     {
-        LlamaShape source = Shapes.Gqa10;
+        LlamaShape source = TestShapes.Gqa10;
         LlamaShape target = TargetShape.Of(source, what switch
         {
             "hidden" => new TargetSizes { Hidden = 40 },
@@ -145,11 +146,11 @@ public class TargetedWidthStrategyTests
     [Fact]
     public void CreatePlan_UnreachableTarget_NamesAxisAndBothNumbers()
     {
-        LlamaShape source = Shapes.Gqa10;
-        ImportanceScores scores = Shapes.RandomScores(source, new Random(8));
+        LlamaShape source = TestShapes.Gqa10;
+        ImportanceScores scores = TestShapes.RandomScores(source, new Random(8));
 
         Refused(source with { HiddenSize = 49 }, "hidden: the target wants 49 channels, the source has 48");
-        Refused(Shapes.Uniform(11, 48, 6, 2, 8, 80, 260) with { TiedEmbeddings = true }, "layers: the target wants 11 blocks, the source has 10");
+        Refused(TestShapes.Uniform(11, 48, 6, 2, 8, 80, 260) with { TiedEmbeddings = true }, "layers: the target wants 11 blocks, the source has 10");
         Refused(source with { Layers = source.Layers.SetItem(4, new LayerShape(6, 2, 81)) }, "intermediate: target layer 4 (block 4 of the source) wants 81 channels, the source has 80");
         Refused(source with { Layers = source.Layers.SetItem(4, new LayerShape(6, 3, 80)) }, "heads: target layer 4 (block 4 of the source) wants 6 query and 3 key/value heads, the source has 6 and 2");
         Refused(source with { Layers = source.Layers.SetItem(4, new LayerShape(5, 2, 80) { GroupSizes = [3, 2] }) }, "wants unequal groups");
@@ -167,8 +168,8 @@ public class TargetedWidthStrategyTests
     public void CreatePlan_InSteps_KeepsWhatOneStepKeeps()
     {
         var random = new Random(9);
-        LlamaShape source = Shapes.Uniform(4, 16, 4, 4, 4, 24, 50);
-        ImportanceScores scores = Shapes.RandomScores(source, random);
+        LlamaShape source = TestShapes.Uniform(4, 16, 4, 4, 4, 24, 50);
+        ImportanceScores scores = TestShapes.RandomScores(source, random);
         PruningPlan oneShot = Strategy.CreatePlan(TargetShape.Of(source, new TargetSizes { Hidden = 8, Intermediate = 6, QueryHeads = 2 }), scores);
 
         PruningPlan half = Strategy.CreatePlan(TargetShape.Of(source, new TargetSizes { Hidden = 12, Intermediate = 15, QueryHeads = 3 }), scores);
@@ -186,8 +187,8 @@ public class TargetedWidthStrategyTests
         foreach (JsonElement golden in GoldenJson.Load("baselines/minitron/cases.json").GetProperty("models").EnumerateArray())
         {
             LlamaShape source = golden.Text("id") == "mha6"
-                ? Shapes.Uniform(6, 48, 6, 6, 8, 96, 260)
-                : Shapes.Uniform(5, 64, 8, 4, 8, 72, 260) with { TiedEmbeddings = true };
+                ? TestShapes.Uniform(6, 48, 6, 6, 8, 96, 260)
+                : TestShapes.Uniform(5, 64, 8, 4, 8, 72, 260) with { TiedEmbeddings = true };
             JsonElement keep = golden.GetProperty("keep");
             ImportanceScores scores = new ImportanceScores(source, "minitron")
                 .With(PruningAxes.Hidden, FromOrder(golden.Ints("hidden_order_descending")))
@@ -221,8 +222,8 @@ public class TargetedWidthStrategyTests
         foreach (JsonElement golden in GoldenJson.Load("baselines/surgery/cases.json").EnumerateArray())
         {
             LlamaShape source = golden.Text("model") == "mha6"
-                ? Shapes.Uniform(6, 48, 6, 6, 8, 96, 260)
-                : Shapes.Uniform(5, 64, 8, 4, 8, 72, 260) with { TiedEmbeddings = true };
+                ? TestShapes.Uniform(6, 48, 6, 6, 8, 96, 260)
+                : TestShapes.Uniform(5, 64, 8, 4, 8, 72, 260) with { TiedEmbeddings = true };
             JsonElement kept = golden.GetProperty("plan");
             JsonElement[] layers = [.. kept.GetProperty("layers").EnumerateArray()];
             PruningPlan plan = new()

@@ -1,4 +1,6 @@
-namespace LlmShearing.Planning.Tests;
+using LlmShearing.Plans;
+
+namespace LlmShearing.Core.Tests.Planning;
 
 public class UnitSelectionTests
 {
@@ -33,6 +35,6 @@ public class UnitSelectionTests
         Refused(new KeptUnits { Layers = IndexSet.Empty }, "keeps none of 12 blocks");
 
         static void Refused(KeptUnits kept, string text) =>
-            Assert.Contains(text, Assert.Throws<PlanException>(() => PruningPlan.FromKept(Shapes.Mha12, kept)).Message, StringComparison.Ordinal);
+            Assert.Contains(text, Assert.Throws<PlanException>(() => PruningPlan.FromKept(TestShapes.Mha12, kept)).Message, StringComparison.Ordinal);
     }
 }

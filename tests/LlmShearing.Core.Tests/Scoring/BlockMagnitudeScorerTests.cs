@@ -1,8 +1,9 @@
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 public sealed class BlockMagnitudeScorerTests
 {

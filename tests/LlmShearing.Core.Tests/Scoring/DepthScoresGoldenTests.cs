@@ -1,8 +1,9 @@
 // Block scores of Shortened LLaMA's own scripts: goldens depth/scores.json and depth/greedy_ppl.json.
 using System.Text.Json;
-using LlmShearing.Testing;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 public sealed class DepthScoresGoldenTests
 {

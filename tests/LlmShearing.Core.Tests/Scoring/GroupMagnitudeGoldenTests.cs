@@ -1,11 +1,12 @@
 // Weight norms of coupled groups against torch-pruning's group importance: golden torch-pruning/. That library divides by the number of
 // members and by the mean of the group, so both sides are compared after division by their mean.
 using System.Text.Json;
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 public sealed class GroupMagnitudeGoldenTests
 {

@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json.Nodes;
-using LlmShearing.Planning.Tests;
+using LlmShearing.Core.Tests.Planning;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 
-namespace LlmShearing.Scoring.Tests;
+namespace LlmShearing.Core.Tests.Scoring;
 
 public sealed class ImportanceScoresJsonTests : IDisposable
 {
@@ -15,7 +17,7 @@ public sealed class ImportanceScoresJsonTests : IDisposable
     public void SaveLoad_AllAxesWindowsAndInfinities_AreTheSameBits()
     {
         var random = new Random(11);
-        LlamaShape shape = Shapes.Uniform(3, 8, 4, 2, 4, 6, 20) with { Layers = [new LayerShape(3, 2, 6) { GroupSizes = [2, 1] }, new LayerShape(0, 0, 6), new LayerShape(4, 2, 0)] };
+        LlamaShape shape = TestShapes.Uniform(3, 8, 4, 2, 4, 6, 20) with { Layers = [new LayerShape(3, 2, 6) { GroupSizes = [2, 1] }, new LayerShape(0, 0, 6), new LayerShape(4, 2, 0)] };
         double inf = double.PositiveInfinity;
         IEnumerable<double> Row(int n) => [.. Enumerable.Range(0, n).Select(_ => (random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-300, 300)))];
         ImportanceScores scores = new ImportanceScores(shape, "mine") { BlockWindows = [[1, double.NaN, 0.1], [inf, -inf], [2]] };
@@ -44,10 +46,10 @@ public sealed class ImportanceScoresJsonTests : IDisposable
     [Fact]
     public void Load_PlanFromLoadedScores_IsThePlanFromTheOriginal()
     {
-        ImportanceScores scores = Shapes.RandomScores(Shapes.Gqa10, new Random(12));
+        ImportanceScores scores = TestShapes.RandomScores(TestShapes.Gqa10, new Random(12));
         string path = Path.Combine(_folder, "s.json");
         ImportanceScoresJson.Save(scores, path);
-        LlamaShape target = TargetShape.Of(Shapes.Gqa10, new TargetSizes { Layers = 6, Hidden = 30, QueryHeads = 2, KeyValueHeads = 1, Intermediate = 11 });
+        LlamaShape target = TargetShape.Of(TestShapes.Gqa10, new TargetSizes { Layers = 6, Hidden = 30, QueryHeads = 2, KeyValueHeads = 1, Intermediate = 11 });
 
         Assert.Equal(new TargetedWidthStrategy().CreatePlan(target, scores), new TargetedWidthStrategy().CreatePlan(target, ImportanceScoresJson.Load(path)));
     }
@@ -71,7 +73,7 @@ public sealed class ImportanceScoresJsonTests : IDisposable
         static void Refused(Action<JsonObject> spoil, string message)
         {
             using var stream = new MemoryStream();
-            ImportanceScoresJson.Write(Shapes.RandomScores(Shapes.Gqa10, new Random(13)), stream);
+            ImportanceScoresJson.Write(TestShapes.RandomScores(TestShapes.Gqa10, new Random(13)), stream);
             JsonObject json = JsonNode.Parse(stream.ToArray())!.AsObject();
             spoil(json);
             using var spoiled = new MemoryStream(Encoding.UTF8.GetBytes(json.ToJsonString()));

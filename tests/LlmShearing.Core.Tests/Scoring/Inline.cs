@@ -1,4 +1,4 @@
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 /// <summary>Progress on the reporting thread.</summary>
 internal sealed class Inline(Action<ShearingProgress> report) : IProgress<ShearingProgress>

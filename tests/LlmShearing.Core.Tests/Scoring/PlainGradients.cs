@@ -1,9 +1,10 @@
 // The straightforward way to the same numbers: one graph over the whole model, ordinary cross entropy, ordinary backward.
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 internal static class PlainGradients
 {

@@ -1,3 +1,4 @@
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Scoring;

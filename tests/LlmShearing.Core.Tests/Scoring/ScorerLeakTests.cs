@@ -1,6 +1,7 @@
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 [Collection("tensor count")]
 public sealed class ScorerLeakTests

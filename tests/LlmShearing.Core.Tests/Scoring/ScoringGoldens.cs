@@ -3,9 +3,10 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using LlmShearing.Checkpoints;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 internal static class ScoringGoldens
 {

@@ -1,6 +1,7 @@
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 public sealed class ScoringInputTests
 {

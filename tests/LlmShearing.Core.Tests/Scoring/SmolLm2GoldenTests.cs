@@ -1,8 +1,9 @@
 // Every criterion on a real model of 30 blocks: golden smollm2/scores.json.
 using System.Text.Json;
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 [Trait("Category", "Slow")]
 public sealed class SmolLm2GoldenTests

@@ -1,7 +1,9 @@
 // Block Influence of the ShortGPT code and angular distances of ShortGPT and PruneMe: goldens shortgpt/ and angular/.
 using System.Text.Json;
+using LlmShearing.Scoring;
+using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 public sealed class StateGoldenTests
 {

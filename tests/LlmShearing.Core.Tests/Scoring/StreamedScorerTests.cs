@@ -1,7 +1,8 @@
 // Every criterion on a folder that is streamed block by block gives what it gives on the resident model.
+using LlmShearing.Execution;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 public sealed class StreamedScorerTests
 {

@@ -1,6 +1,6 @@
 using LlmShearing.Testing;
 
-namespace LlmShearing.Tests.Scoring;
+namespace LlmShearing.Core.Tests.Scoring;
 
 /// <summary>Calibration batches of every kind: full, padded on the right, padded on the left.</summary>
 internal static class TestBatches

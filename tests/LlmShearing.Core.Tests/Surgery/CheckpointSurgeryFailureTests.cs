@@ -1,5 +1,8 @@
-using LlmShearing.Testing;
+using LlmShearing.Checkpoints;
 using LlmShearing.Core.Tests.Checkpoints;
+using LlmShearing.Files;
+using LlmShearing.Surgery;
+using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Surgery;
 

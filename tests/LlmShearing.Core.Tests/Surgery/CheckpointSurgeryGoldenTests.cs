@@ -1,4 +1,6 @@
-using LlmShearing.Core.Tests.Checkpoints;
+using LlmShearing.Checkpoints;
+using LlmShearing.Model;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Surgery;

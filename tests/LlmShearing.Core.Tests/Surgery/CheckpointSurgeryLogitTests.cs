@@ -1,9 +1,10 @@
 // Folders written out of core, loaded into memory: exact and padded layouts compute the reference logits.
-using LlmShearing.Core.Tests.Checkpoints;
+using LlmShearing.Model;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Surgery;
+namespace LlmShearing.Core.Tests.Surgery;
 
 public class CheckpointSurgeryLogitTests
 {

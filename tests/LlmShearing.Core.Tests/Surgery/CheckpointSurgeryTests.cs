@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
-using LlmShearing.Core.Tests.Checkpoints;
+using LlmShearing.Checkpoints;
+using LlmShearing.Model;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Surgery;

@@ -1,9 +1,11 @@
 // The models that Shortened LLaMA's own scripts leave: logits and perplexity under both of its protocols, before and after cutting.
 using System.Text.Json.Nodes;
+using LlmShearing.Evaluation;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Surgery;
+namespace LlmShearing.Core.Tests.Surgery;
 
 public class DepthPlanGoldenTests
 {

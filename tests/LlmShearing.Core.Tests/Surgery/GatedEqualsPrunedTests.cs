@@ -1,8 +1,10 @@
 // The library's central property: a model under the gates of a plan computes what the cut model computes.
+using LlmShearing.Model;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Surgery;
+namespace LlmShearing.Core.Tests.Surgery;
 
 public class GatedEqualsPrunedTests
 {

@@ -1,9 +1,11 @@
 // Explicit kept indices: the cut model, and the gated one before cutting, give the reference logits.
 using System.Text.Json.Nodes;
+using LlmShearing.Model;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 
-namespace LlmShearing.Tests.Surgery;
+namespace LlmShearing.Core.Tests.Surgery;
 
 public class GoldenSurgeryTests
 {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
+using LlmShearing.Model;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Core.Tests.Surgery;

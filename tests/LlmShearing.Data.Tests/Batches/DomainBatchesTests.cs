@@ -1,4 +1,8 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Rows;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Batches;

@@ -1,4 +1,7 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Batches;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Batches;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LlmShearing.Data.Batches;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Batches;

@@ -1,4 +1,9 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Rows;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
 namespace LlmShearing.Data.Tests.Batches;
 

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Text;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Corpus;
 
 /// <summary>Each byte of UTF-8 is a token: id 3 + byte; 1 is BOS and 2 is EOS. Encoded ids can be checked by eye.</summary>
 internal sealed class ByteTokenizer(bool marks = true) : ITokenizer

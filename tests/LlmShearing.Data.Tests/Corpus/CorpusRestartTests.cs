@@ -1,5 +1,9 @@
 // Runs that were stopped: finished files are kept, the rest is done again, and the rows are those of an undisturbed run.
-namespace LlmShearing.Data.Tests;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
+
+namespace LlmShearing.Data.Tests.Corpus;
 
 public sealed class CorpusRestartTests : IDisposable
 {

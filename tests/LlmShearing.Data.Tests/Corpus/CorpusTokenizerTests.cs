@@ -1,9 +1,12 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
-using LlmShearing.Tokenizers;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Shards;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Corpus;
 
 public sealed class CorpusTokenizerTests : IDisposable
 {

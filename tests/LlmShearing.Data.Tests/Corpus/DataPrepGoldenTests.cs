@@ -1,9 +1,13 @@
 // LLM-Shearing's tokenize_single_file.py and sample.py on the same text.
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Shards;
 using LlmShearing.Testing;
 using LlmShearing.Tokenizers;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Corpus;
 
 public sealed class DataPrepGoldenTests
 {

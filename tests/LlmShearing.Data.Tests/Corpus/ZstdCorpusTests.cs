@@ -1,8 +1,12 @@
 // Zstandard needs the system's library; where it is missing these tests are skipped. Frames are made by hand: a header, stored blocks.
 using System.Buffers.Binary;
 using System.Text;
+using LlmShearing.Data.Compression;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Corpus;
 
 public sealed class ZstdCorpusTests : IDisposable
 {

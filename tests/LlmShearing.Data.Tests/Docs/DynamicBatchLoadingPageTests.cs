@@ -1,4 +1,5 @@
 // The code in docs/dynamic-batch-loading.md is this code.
+using LlmShearing.Data.Domains;
 using LlmShearing.Testing;
 using Xunit;
 

@@ -1,7 +1,15 @@
 // The code in docs/training-data.md is this code.
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Instructions;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Samples;
+using LlmShearing.Data.Shards;
 using LlmShearing.Testing;
 using LlmShearing.Tokenizers;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Docs;

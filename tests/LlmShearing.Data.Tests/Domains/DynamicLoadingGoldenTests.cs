@@ -1,7 +1,12 @@
 // What LLM-Shearing's data set gives out, through our sampler and our batches. Orders of shuffled rows belong to the original's library, so they are given to the test
 // as rows in that order; partitions over several ranks have no counterpart here, where one process reads.
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Calibration;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Rows;
 using LlmShearing.Testing;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Domains;

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Domains;
+using LlmShearing.DependencyInjection;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

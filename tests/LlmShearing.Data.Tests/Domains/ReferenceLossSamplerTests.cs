@@ -1,5 +1,9 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Domains;
 using LlmShearing.Data.Tests.Batches;
+using LlmShearing.DependencyInjection;
+using LlmShearing.Training.Runs;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Domains;
 using LlmShearing.Testing;
 using Xunit;
 

@@ -1,6 +1,13 @@
 // Every member of every JSON file of data and tokenizers, damaged in every way: what comes out is an error of ours that names the file.
+using LlmShearing.Testing.Tokenizers;
 using System.Text;
-using LlmShearing.Data.Tests.Tokenizers;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Domains;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Instructions;
+using LlmShearing.Data.Mds;
+using LlmShearing.Data.Tests.Corpus;
+using LlmShearing.Files;
 using LlmShearing.Testing;
 using LlmShearing.Tokenizers;
 

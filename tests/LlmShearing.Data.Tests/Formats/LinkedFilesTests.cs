@@ -1,7 +1,11 @@
 using System.Text.Json.Nodes;
-using LlmShearing.Tokenizers;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Shards;
+using LlmShearing.Data.Tests.Corpus;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Formats;
 
 /// <summary>Files behind symbolic links are the files that they lead to.</summary>
 public sealed class LinkedFilesTests : IDisposable

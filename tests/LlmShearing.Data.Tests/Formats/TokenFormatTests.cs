@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Formats;
 
 public sealed class TokenFormatTests : IDisposable
 {

@@ -1,5 +1,8 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Instructions;
+using LlmShearing.Data.Samples;
 using LlmShearing.Data.Tests.Batches;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Instructions;

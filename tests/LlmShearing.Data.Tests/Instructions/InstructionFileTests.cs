@@ -1,4 +1,5 @@
 using System.Text;
+using LlmShearing.Data.Instructions;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Instructions;

@@ -1,9 +1,12 @@
 // Ids and labels of the originals, token by token, for every case that the goldens hold.
+using LlmShearing.Testing.Tokenizers;
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Instructions;
+using LlmShearing.Data.Samples;
 using LlmShearing.Data.Tests.Samples;
-using LlmShearing.Data.Tests.Tokenizers;
 using LlmShearing.Testing;
 using LlmShearing.Tokenizers;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Instructions;
@@ -41,7 +44,7 @@ public class InstructionGoldenTests
     {
         JsonNode golden = GoldenCases.Read(file)[section]!;
         string template = golden["template"]!["prompt_no_input"] is null ? "llm-shearing" : "alpaca";
-        InstructionTokenizer tokenizer = Tokenizer(ConvertedLlama2Tests.Load("new"), template, LabelRule.PromptLength, (int)golden["model_max_length"]!);
+        InstructionTokenizer tokenizer = Tokenizer(ConvertedLlama2.Load("new"), template, LabelRule.PromptLength, (int)golden["model_max_length"]!);
         var samples = new List<TokenSample>();
         foreach (JsonNode? r in golden["records"]!.AsArray())
         {
@@ -49,17 +52,17 @@ public class InstructionGoldenTests
             Assert.Equal((string)r["text"]!, tokenizer.Render(task));
             Assert.Equal((string)r["prompt"]!, tokenizer.Render(task, openAnswer: true));
             (TokenSample sample, bool cut) = tokenizer.EncodeWhole(task);
-            Assert.Equal(Json.Ints(r["input_ids"]), sample.Ids.ToArray());
-            Assert.Equal(Json.Ints(r["labels"]), sample.Labels.ToArray());
+            Assert.Equal(TestJson.Ints(r["input_ids"]), sample.Ids.ToArray());
+            Assert.Equal(TestJson.Ints(r["labels"]), sample.Labels.ToArray());
             Assert.Equal((bool)r["truncated"]!, cut);
             Assert.Equal((int)r["supervised"]! == 0, tokenizer.Encode(task) is null);
             samples.Add(sample);
         }
 
         JsonNode collated = golden["collated"]!;
-        TrainingBatch batch = SampleCollator.Padded([.. Json.Ints(collated["records"]).Select(i => samples[i])], new CollatorOptions { PadId = (int)golden["pad_id"]! });
-        Assert.Equal(Json.Rows(collated["input_ids"]), Json.Rows(batch.Tokens.Ids, batch.Tokens.SequenceLength));
-        Assert.Equal(Json.Rows(collated["labels"]), Json.Rows(batch.Labels, batch.Tokens.SequenceLength));
+        TrainingBatch batch = SampleCollator.Padded([.. TestJson.Ints(collated["records"]).Select(i => samples[i])], new CollatorOptions { PadId = (int)golden["pad_id"]! });
+        Assert.Equal(TestJson.Rows(collated["input_ids"]), TestJson.Rows(batch.Tokens.Ids, batch.Tokens.SequenceLength));
+        Assert.Equal(TestJson.Rows(collated["labels"]), TestJson.Rows(batch.Labels, batch.Tokens.SequenceLength));
     }
 
     [GoldenTheory(Packing, Bpe512)]
@@ -75,7 +78,7 @@ public class InstructionGoldenTests
     public void PromptLength_LlmPrunerLlama2_IsItsIdsAndLabels(string file, string row)
     {
         JsonNode golden = GoldenCases.Read(file);
-        CompareLora(golden, golden["rows"].At(row), ConvertedLlama2Tests.Load("legacy"));
+        CompareLora(golden, golden["rows"].At(row), ConvertedLlama2.Load("legacy"));
     }
 
     private static void CompareLora(JsonNode golden, JsonNode row, ITokenizer tokenizer)
@@ -106,7 +109,7 @@ public class InstructionGoldenTests
     {
         JsonNode golden = GoldenCases.Read(file), expected = golden["rows"].At(row);
         InstructionTask[] tasks = Tasks(golden["data"]);
-        InstructionTokenizer tokenizer = Tokenizer(ConvertedLlama2Tests.Load("legacy"), "llm-shearing", LabelRule.PromptLength, (int)expected["model_max_length"]!);
+        InstructionTokenizer tokenizer = Tokenizer(ConvertedLlama2.Load("legacy"), "llm-shearing", LabelRule.PromptLength, (int)expected["model_max_length"]!);
         JsonArray examples = Examples(expected, tasks);
         for (int i = 0; i < tasks.Length; i++)
             CompareSample(examples[i]!, tokenizer.EncodeWhole(tasks[i]).Sample);
@@ -118,7 +121,7 @@ public class InstructionGoldenTests
     {
         JsonNode golden = GoldenCases.Read(file), expected = golden["rows"].At(row);
         Conversation[] chats = [.. golden["conversations"]!.AsArray().Select(c => Chat("conversations", c!))];
-        ITokenizer llama = ConvertedLlama2Tests.Load(((string)expected["tokenizer"]!).EndsWith("legacy=True", StringComparison.Ordinal) ? "legacy" : "new");
+        ITokenizer llama = ConvertedLlama2.Load(((string)expected["tokenizer"]!).EndsWith("legacy=True", StringComparison.Ordinal) ? "legacy" : "new");
         InstructionTokenizer tokenizer = Tokenizer(llama, "vicuna", LabelRule.FastChat, (int)expected["model_max_length"]!);
         Assert.Equal(chats.Length, expected["conversations"]!.AsArray().Count);
         for (int i = 0; i < chats.Length; i++)
@@ -126,8 +129,8 @@ public class InstructionGoldenTests
             JsonNode conversation = expected["conversations"]![i]!;
             (TokenSample sample, _) = tokenizer.EncodeWhole(chats[i]);
             Assert.Equal((string)golden["prompts"]![i]!, tokenizer.Render(chats[i]));
-            Assert.Equal(Json.Ints(conversation["input_ids"]), sample.Ids.ToArray());
-            int[][] spans = Json.Rows(conversation["unmasked_spans"]);
+            Assert.Equal(TestJson.Ints(conversation["input_ids"]), sample.Ids.ToArray());
+            int[][] spans = TestJson.Rows(conversation["unmasked_spans"]);
             Assert.Equal(sample.Ids.ToArray().Select((id, t) => spans.Any(s => t >= s[0] && t < s[1]) ? id : TrainingBatch.Ignored), sample.Labels.ToArray());
         }
     }
@@ -143,12 +146,12 @@ public class InstructionGoldenTests
         Assert.Equal((string)expected["text"]!, tokenizer.Render(chat));
         Assert.Equal((string)expected["text_generation_prompt"]!, tokenizer.Render(chat with { Messages = [.. chat.Messages.SkipLast(1)] }, openAnswer: true));
         (TokenSample sample, _) = tokenizer.EncodeWhole(chat);
-        Assert.Equal(Json.Ints(expected["ids"]), sample.Ids.ToArray());
+        Assert.Equal(TestJson.Ints(expected["ids"]), sample.Ids.ToArray());
     }
 
     private static void CompareSample(JsonNode expected, TokenSample sample)
     {
-        int[] ids = Json.Ints(expected["input_ids"]);
+        int[] ids = TestJson.Ints(expected["input_ids"]);
         Assert.Equal(ids, sample.Ids.ToArray());
         int first = (int?)expected["first_unmasked"] ?? ids.Length;
         Assert.Equal(ids.Select((id, t) => t < first ? TrainingBatch.Ignored : id), sample.Labels.ToArray());

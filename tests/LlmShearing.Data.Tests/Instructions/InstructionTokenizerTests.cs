@@ -1,6 +1,9 @@
-using LlmShearing.Data.Tests.Tokenizers;
+using LlmShearing.Testing.Tokenizers;
+using LlmShearing.Data.Instructions;
+using LlmShearing.Data.Samples;
 using LlmShearing.Testing;
 using LlmShearing.Tokenizers;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Instructions;

@@ -3,9 +3,12 @@ using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Mds;
+using LlmShearing.Data.Rows;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Mds;
 
 public sealed class MdsGoldenTests
 {

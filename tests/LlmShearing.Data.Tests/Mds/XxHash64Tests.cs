@@ -1,6 +1,7 @@
 using System.Text;
+using LlmShearing.Data.Compression;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Mds;
 
 public sealed class XxHash64Tests
 {

@@ -1,4 +1,6 @@
-namespace LlmShearing.Data.Tests;
+using LlmShearing.Data.Rows;
+
+namespace LlmShearing.Data.Tests.Rows;
 
 public sealed class MemoryTokenRowsTests
 {

@@ -1,4 +1,6 @@
 // Rows against the vocabulary of a model.
+using LlmShearing.Data.Rows;
+
 namespace LlmShearing.Data.Tests.Rows;
 
 public class RowIdCheckTests

@@ -1,6 +1,8 @@
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
 using LlmShearing.Testing;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Rows;
 
 /// <summary>Raw ids of a width that no file states: read rightly when it is named, refused when it cannot be right.</summary>
 public sealed class TokenWidthTests : IDisposable

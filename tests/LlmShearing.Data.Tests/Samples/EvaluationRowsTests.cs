@@ -1,4 +1,8 @@
+using LlmShearing.Data.Batches;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Samples;
 using LlmShearing.Data.Tests.Batches;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Samples;

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Samples;
 using LlmShearing.Testing;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Samples;
@@ -20,15 +22,15 @@ public class SampleCollatorTests
             var options = new CollatorOptions { PadId = (int)c["pad_token_id"]!, MultipleOf = (int?)settings["pad_to_multiple_of"] ?? 1 };
             TrainingBatch batch = !positions ? SampleCollator.Padded([.. rows.Select(r => r[0])], options) : SampleCollator.Packed(flat ? [[.. rows.SelectMany(r => r)]] : rows, options);
             int width = batch.Tokens.SequenceLength;
-            Assert.Equal(Json.Rows(result["input_ids"]), Json.Rows(batch.Tokens.Ids, width));
+            Assert.Equal(TestJson.Rows(result["input_ids"]), TestJson.Rows(batch.Tokens.Ids, width));
             if (positions)
-                Assert.Equal(Json.Rows(result["position_ids"]).SelectMany(r => r).Select(p => (long)p), batch.Positions.ToArray());
+                Assert.Equal(TestJson.Rows(result["position_ids"]).SelectMany(r => r).Select(p => (long)p), batch.Positions.ToArray());
             else
-                Assert.Equal(Json.Rows(result["attention_mask"]).SelectMany(r => r).Select(m => m == 1), Enumerable.Range(0, batch.Tokens.Ids.Length).Select(i => batch.Tokens.IsReal(i / width, i % width)));
+                Assert.Equal(TestJson.Rows(result["attention_mask"]).SelectMany(r => r).Select(m => m == 1), Enumerable.Range(0, batch.Tokens.Ids.Length).Select(i => batch.Tokens.IsReal(i / width, i % width)));
 
             // Rows with positions and a mask keep the label that begins a document; it is predicted by nothing either way.
             if (flat || !positions)
-                Assert.Equal(Json.Rows(result["labels"]), Json.Rows(batch.Labels, width));
+                Assert.Equal(TestJson.Rows(result["labels"]), TestJson.Rows(batch.Labels, width));
             cases++;
         }
 
@@ -40,9 +42,9 @@ public class SampleCollatorTests
     {
         JsonNode c = JsonNode.Parse(File.ReadAllText(Goldens.Path(Trl)))!["transformers_flattening"]![0]!;
         TrainingBatch batch = SampleCollator.Packed([[.. c["examples"]!.AsArray().SelectMany(e => Documents(e!))]], new CollatorOptions { PadId = 0 });
-        Assert.Equal(Json.Rows(c["result"]!["input_ids"])[0], batch.Tokens.Ids.ToArray());
-        Assert.Equal(Json.Rows(c["result"]!["labels"])[0], batch.Labels.ToArray());
-        Assert.Equal(Json.Rows(c["result"]!["position_ids"])[0].Select(p => (long)p), batch.Positions.ToArray());
+        Assert.Equal(TestJson.Rows(c["result"]!["input_ids"])[0], batch.Tokens.Ids.ToArray());
+        Assert.Equal(TestJson.Rows(c["result"]!["labels"])[0], batch.Labels.ToArray());
+        Assert.Equal(TestJson.Rows(c["result"]!["position_ids"])[0].Select(p => (long)p), batch.Positions.ToArray());
     }
 
     [GoldenFact(Lora)]
@@ -51,14 +53,14 @@ public class SampleCollatorTests
         JsonNode golden = JsonNode.Parse(File.ReadAllText(Goldens.Path(Lora)))!;
         TokenSample[] samples = [.. golden["rows"]![0]!["examples"]!.AsArray().Take(4).Select(e =>
         {
-            int[] ids = Json.Ints(e!["input_ids"]);
+            int[] ids = TestJson.Ints(e!["input_ids"]);
             return new TokenSample(ids, ids.Select((id, i) => i < (int)e["first_unmasked"]! ? TrainingBatch.Ignored : id).ToArray());
         })];
         TrainingBatch batch = SampleCollator.Padded(samples, new CollatorOptions { PadId = 0, Side = PaddingSide.Left, MultipleOf = 8 });
         JsonNode expected = golden["collated_first_four"]!;
-        Assert.Equal(Json.Rows(expected["input_ids"]), Json.Rows(batch.Tokens.Ids, batch.Tokens.SequenceLength));
-        Assert.Equal(Json.Rows(expected["labels"]), Json.Rows(batch.Labels, batch.Tokens.SequenceLength));
-        Assert.Equal(Json.Rows(expected["attention_mask"]).SelectMany(r => r), batch.Tokens.AttentionMask.ToArray().Select(m => m ? 1 : 0));
+        Assert.Equal(TestJson.Rows(expected["input_ids"]), TestJson.Rows(batch.Tokens.Ids, batch.Tokens.SequenceLength));
+        Assert.Equal(TestJson.Rows(expected["labels"]), TestJson.Rows(batch.Labels, batch.Tokens.SequenceLength));
+        Assert.Equal(TestJson.Rows(expected["attention_mask"]).SelectMany(r => r), batch.Tokens.AttentionMask.ToArray().Select(m => m ? 1 : 0));
     }
 
     [Fact]
@@ -94,9 +96,9 @@ public class SampleCollatorTests
 
     private static TokenSample[] Documents(JsonNode example)
     {
-        int[] ids = Json.Ints(example["input_ids"]);
-        var whole = new TokenSample(ids, example["labels"] is JsonNode labels ? Json.Ints(labels) : null);
+        int[] ids = TestJson.Ints(example["input_ids"]);
+        var whole = new TokenSample(ids, example["labels"] is JsonNode labels ? TestJson.Ints(labels) : null);
         int at = 0;
-        return example["seq_lengths"] is not JsonNode lengths ? [whole] : [.. Json.Ints(lengths).Select(n => whole.Slice((at += n) - n, n))];
+        return example["seq_lengths"] is not JsonNode lengths ? [whole] : [.. TestJson.Ints(lengths).Select(n => whole.Slice((at += n) - n, n))];
     }
 }

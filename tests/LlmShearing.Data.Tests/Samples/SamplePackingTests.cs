@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using LlmShearing.Data.Samples;
 using LlmShearing.Testing;
+using LlmShearing.Training.Steps;
 using Xunit;
 
 namespace LlmShearing.Data.Tests.Samples;
@@ -13,15 +15,15 @@ public class SamplePackingTests
     {
         foreach (JsonNode? c in JsonNode.Parse(File.ReadAllText(Goldens.Path(Trl)))!["pack_dataset"]!.AsArray())
         {
-            int[] lengths = Json.Ints(c!["lengths"]);
+            int[] lengths = TestJson.Ints(c!["lengths"]);
             PackingStrategy strategy = (string)c["strategy"]! switch { "bfd" => PackingStrategy.BestFit, "bfd_split" => PackingStrategy.BestFitSplit, _ => PackingStrategy.Wrapped };
             TokenSample[] samples = Numbered(lengths);
             TokenSample[][] rows = Rows(samples, (int)c["seq_length"]!, strategy);
             string name = $"{c["name"]} {strategy}";
-            Assert.Equal(Json.Rows(c["input_ids"]), rows.Select(r => r.SelectMany(s => s.Ids.ToArray()).ToArray()));
-            Assert.Equal(Json.Rows(c["labels"]), rows.Select(r => r.SelectMany(s => s.Labels.ToArray()).ToArray()));
+            Assert.Equal(TestJson.Rows(c["input_ids"]), rows.Select(r => r.SelectMany(s => s.Ids.ToArray()).ToArray()));
+            Assert.Equal(TestJson.Rows(c["labels"]), rows.Select(r => r.SelectMany(s => s.Labels.ToArray()).ToArray()));
             if (c["seq_lengths"] is JsonNode documents)
-                Assert.True(Json.Rows(documents).Select(r => string.Join(",", r)).SequenceEqual(rows.Select(r => string.Join(",", r.Select(s => s.Length)))), name);
+                Assert.True(TestJson.Rows(documents).Select(r => string.Join(",", r)).SequenceEqual(rows.Select(r => string.Join(",", r.Select(s => s.Length)))), name);
         }
     }
 
@@ -31,10 +33,10 @@ public class SamplePackingTests
         foreach (JsonNode? c in JsonNode.Parse(File.ReadAllText(Goldens.Path(OldTrl)))!["pack_dataset"]!.AsArray())
         {
             bool wrapped = (string)c!["strategy"]! == "wrapped";
-            TokenSample[][] rows = Rows(Numbered(Json.Ints(c["lengths"])), (int)c["seq_length"]!, wrapped ? PackingStrategy.Wrapped : PackingStrategy.BestFit);
-            Assert.Equal(Json.Rows(c["input_ids"]), rows.Select(r => r.SelectMany(s => s.Ids.ToArray()).ToArray()));
+            TokenSample[][] rows = Rows(Numbered(TestJson.Ints(c["lengths"])), (int)c["seq_length"]!, wrapped ? PackingStrategy.Wrapped : PackingStrategy.BestFit);
+            Assert.Equal(TestJson.Rows(c["input_ids"]), rows.Select(r => r.SelectMany(s => s.Ids.ToArray()).ToArray()));
             if (c["position_ids"] is JsonNode positions)
-                Assert.Equal(Json.Rows(positions), rows.Select(r => r.SelectMany(s => Enumerable.Range(0, s.Length)).ToArray()));
+                Assert.Equal(TestJson.Rows(positions), rows.Select(r => r.SelectMany(s => Enumerable.Range(0, s.Length)).ToArray()));
         }
     }
 

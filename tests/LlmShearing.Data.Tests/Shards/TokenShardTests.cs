@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
+using LlmShearing.Data.Shards;
 
-namespace LlmShearing.Data.Tests;
+namespace LlmShearing.Data.Tests.Shards;
 
 public sealed class TokenShardTests : IDisposable
 {

@@ -1,4 +1,5 @@
 // What a manifest of a split may say.
+using LlmShearing.Data.Split;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Data.Tests.Split;

@@ -1,4 +1,10 @@
-namespace LlmShearing.Data.Tests;
+using LlmShearing.Data.Corpus;
+using LlmShearing.Data.Formats;
+using LlmShearing.Data.Rows;
+using LlmShearing.Data.Split;
+using LlmShearing.Data.Tests.Corpus;
+
+namespace LlmShearing.Data.Tests.Split;
 
 public sealed class TokenSplitterTests : IDisposable
 {

@@ -1,5 +1,8 @@
 // Everything that computes with adapters, as a table: under the traps it gives the same numbers as without.
+using LlmShearing.Model;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,8 +36,8 @@ public sealed class StaysOnDeviceTests
         using LlamaModel model = TinyLlama.Create(TinyLora.Config(kind), 2, type);
         using LoraAttachment attachment = new LoraAdapter(options).Attach(model);
         var trainable = new LoraTrainable(attachment);
-        IReadOnlyList<ParameterGroup> groups = trainable.Groups(new OptimizerOptions { LearningRate = 0.01 });
-        using var optimizer = new AdamW(groups);
+        IReadOnlyList<ParameterGroup> groups = trainable.Groups(new OptimizerSettings { LearningRate = 0.01 });
+        using var optimizer = new AdamWOptimizer(groups);
         var step = new TrainingStep(trainable, new TrainingStepOptions());
         var numbers = new List<double>();
         for (int i = 0; i < 3; i++)

@@ -1,6 +1,12 @@
 // Everything that computes with masks, as a table: under the traps it gives the same numbers as without.
+using LlmShearing.Masks.Learning;
 using LlmShearing.Masks.Tests.Folding;
+using LlmShearing.Model;
+using LlmShearing.Planning;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -31,8 +37,8 @@ public sealed class StaysOnDeviceTests
     {
         using LlamaModel model = TinyLlama.Create(TinyLlama.Config(), 2, type);
         using MaskLearner learner = Learner(model, options);
-        IReadOnlyList<ParameterGroup> groups = learner.Groups(new OptimizerOptions { LearningRate = 0.01 });
-        using var optimizer = new AdamW(groups);
+        IReadOnlyList<ParameterGroup> groups = learner.Groups(new OptimizerSettings { LearningRate = 0.01 });
+        using var optimizer = new AdamWOptimizer(groups);
         var step = new TrainingStep(learner, new TrainingStepOptions());
         var numbers = new List<double>();
         for (int i = 0; i < 3; i++)
@@ -55,7 +61,7 @@ public sealed class StaysOnDeviceTests
             using LlamaModel model = TinyLlama.Create(seed: 2);
             using MaskLearner learner = Learner(model, new MaskLearningOptions { RampSteps = 4 });
             using var data = new ScriptedData();
-            var options = new TrainingRunOptions { Steps = steps, Seed = 5, EvaluateEvery = 2, CheckpointEvery = 2, Optimizer = new OptimizerOptions { LearningRate = 0.01 } };
+            var options = new TrainingRunOptions { Steps = steps, Seed = 5, EvaluateEvery = 2, CheckpointEvery = 2, Optimizer = new OptimizerSettings { LearningRate = 0.01 } };
             return new Trainer().Run(learner, data, options, folder["run"], ScriptedData.Evaluation(), allowedChanges: ["Steps"]);
         }
 

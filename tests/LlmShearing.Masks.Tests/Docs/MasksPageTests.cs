@@ -1,5 +1,8 @@
 // The code in docs/masks.md is this code.
+using LlmShearing.Masks.Learning;
+using LlmShearing.Planning;
 using LlmShearing.Testing;
+using LlmShearing.Training.Runs;
 
 namespace LlmShearing.Masks.Tests.Docs;
 

@@ -1,5 +1,6 @@
 // The original with its mask module attached: sampled masks through the model and all gradients back to logits and multipliers; then settled masks and the cut.
 using System.Text.Json.Nodes;
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

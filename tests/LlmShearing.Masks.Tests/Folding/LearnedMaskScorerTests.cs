@@ -1,4 +1,7 @@
 // Masks as scores: the strategy then keeps what the masks keep, and plans for other shapes come from the same file.
+using LlmShearing.DependencyInjection;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
 using LlmShearing.Testing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,5 +1,7 @@
 // Cutting and folding, as the original does it, and without its double product in the output projection.
 using System.Text.Json.Nodes;
+using LlmShearing.Checkpoints;
+using LlmShearing.Model;
 using LlmShearing.Testing;
 
 namespace LlmShearing.Masks.Tests.Folding;

@@ -1,4 +1,5 @@
 // The masked forward pass and its gradients, as the original computes them.
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 // One mask pattern of the reference set: the model, the masks, and what the original computes with them.
 using System.Text.Json.Nodes;
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 // Random masks for small models of every kind.
+using LlmShearing.Model;
 using LlmShearing.Testing;
 using static TorchSharp.torch;
 

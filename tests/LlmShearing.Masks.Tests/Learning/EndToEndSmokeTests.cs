@@ -1,6 +1,13 @@
 // The whole way in small (T23): a model that knows two made-up languages is sheared to about half its size. Learned masks must beat random units after the same training, and a model from scratch at equal tokens.
 using System.Text.Json.Nodes;
+using LlmShearing.Masks.Learning;
+using LlmShearing.Planning;
+using LlmShearing.Scoring;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using Xunit.Abstractions;
 
 namespace LlmShearing.Masks.Tests.Learning;
@@ -60,7 +67,7 @@ public sealed class EndToEndSmokeTests(ITestOutputHelper output) : IDisposable
         return new Trainer().Run(full, data, Run(steps, seed, rate), _folder[name], Languages.HeldOut()).Evaluation!.Loss;
     }
 
-    private static TrainingRunOptions Run(int steps, int seed, double rate = 0.002) => new() { Steps = steps, Seed = seed, Optimizer = new OptimizerOptions { LearningRate = rate, WarmupSteps = 5 } };
+    private static TrainingRunOptions Run(int steps, int seed, double rate = 0.002) => new() { Steps = steps, Seed = seed, Optimizer = new OptimizerSettings { LearningRate = rate, WarmupSteps = 5 } };
 
     // The next id follows from the last two by a table of made-up rules, one table for the lower half of the vocabulary and one for the upper.
     private sealed class Languages(int seed) : ITrainingData

@@ -1,5 +1,13 @@
 // The pruning phase as a trainer sees it: gradients, accumulation, recompute, resuming, evaluation, what is refused.
+using LlmShearing.Masks.Learning;
+using LlmShearing.Model;
+using LlmShearing.Planning;
+using LlmShearing.Surgery;
 using LlmShearing.Testing;
+using LlmShearing.Training;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using Microsoft.Extensions.Logging;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -19,7 +27,7 @@ public sealed class MaskLearnerTests
         EvaluateEvery = 3,
         CheckpointEvery = 2,
         KeepLast = 100,
-        Optimizer = new OptimizerOptions { LearningRate = 0.01, WarmupSteps = 2 },
+        Optimizer = new OptimizerSettings { LearningRate = 0.01, WarmupSteps = 2 },
     };
 
     [Fact]
@@ -219,7 +227,7 @@ public sealed class MaskLearnerTests
         using LlamaModel model = TinyLlama.Create(seed: 2);
         using MaskLearner learner = Learner(model, Small);
         var step = new TrainingStep(learner, new TrainingStepOptions());
-        using var adam = new AdamW(learner.Groups(Run.Optimizer));
+        using var adam = new AdamWOptimizer(learner.Groups(Run.Optimizer));
         LeakProbe.AssertNoGrowth(() =>
         {
             step.Compute(Batches(2), 0, 1);

@@ -1,6 +1,8 @@
 // Micro-batches, uniforms and held-out data as stored in goldens/shearing/train-e2e.
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 
 namespace LlmShearing.Masks.Tests.Learning;
 

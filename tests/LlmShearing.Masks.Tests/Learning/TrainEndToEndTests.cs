@@ -1,6 +1,11 @@
 // The original's own trainer, step by step: 12 steps of mask learning, the cut, 8 steps of continued pretraining (goldens/shearing/train-e2e).
 using System.Text.Json.Nodes;
+using LlmShearing.Masks.Learning;
+using LlmShearing.Planning;
 using LlmShearing.Testing;
+using LlmShearing.Training.Optimization;
+using LlmShearing.Training.Runs;
+using LlmShearing.Training.Steps;
 using static TorchSharp.torch;
 
 namespace LlmShearing.Masks.Tests.Learning;
@@ -181,7 +186,7 @@ public sealed class TrainEndToEndTests
         {
             Steps = (int)golden["max_steps"]!,
             GradientAccumulation = accumulation,
-            Optimizer = new OptimizerOptions
+            Optimizer = new OptimizerSettings
             {
                 LearningRate = (double)golden["lr"]!,
                 Beta1 = (double)golden["betas"]![0]!,

@@ -1,4 +1,0 @@
-namespace LlmShearing.Tokenizers;
-
-/// <summary>The ids of the tokens with a role; null where the files name none.</summary>
-internal sealed record SpecialTokens(int? Bos = null, int? Eos = null, int? Unknown = null, int? Pad = null);
