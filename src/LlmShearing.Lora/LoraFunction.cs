@@ -1,6 +1,7 @@
 // A projection with its adapter as one step of the graph: y = x Wᵀ + b + s · drop(x) Aᵀ Bᵀ with a frozen W. Kept for the backward pass are drop(x)
 // and h [N, r]; for the gradient of x the mask is drawn again. On 16-bit activations the adapter's part is added in float32 and rounded once, with and without
-// a graph; the backward pass makes its products in the type of the activations, as mixed precision does. The factors and their gradients stay float32. Composed step by step (see LoraTap), autograd would keep and add tensors of the activations' size.
+// a graph; the backward pass makes its products in the type of the activations, as mixed precision does.
+// The factors and their gradients stay float32. Composed step by step (see LoraTap), autograd would keep and add tensors of the activations' size.
 using LlmShearing.Kernels;
 using LlmShearing.Model;
 using TorchSharp;

@@ -1,6 +1,6 @@
-using LlmShearing.Testing.Tokenizers;
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Tokenizers;
 using LlmShearing.Tokenizers.SentencePiece;
 
 namespace LlmShearing.Tokenizers.Tests;

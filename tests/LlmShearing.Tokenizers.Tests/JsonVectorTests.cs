@@ -1,6 +1,6 @@
-using LlmShearing.Testing.Tokenizers;
 using System.Security.Cryptography;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Tokenizers;
 
 namespace LlmShearing.Tokenizers.Tests;
 

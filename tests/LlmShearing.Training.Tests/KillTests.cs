@@ -1,6 +1,6 @@
-using LlmShearing.Testing.Training;
 using System.Diagnostics;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Training;
 
 namespace LlmShearing.Training.Tests;
 

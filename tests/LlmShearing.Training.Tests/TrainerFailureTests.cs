@@ -1,8 +1,8 @@
-using LlmShearing.Testing.Training;
 using System.Text.Json.Nodes;
 using LlmShearing.Checkpoints;
-using LlmShearing.Testing;
 using LlmShearing.Files;
+using LlmShearing.Testing;
+using LlmShearing.Testing.Training;
 using LlmShearing.Training.Optimization;
 using LlmShearing.Training.Runs;
 using LlmShearing.Training.Steps;

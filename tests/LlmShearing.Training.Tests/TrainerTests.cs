@@ -1,7 +1,7 @@
-using LlmShearing.Testing.Training;
 using System.Text.Json.Nodes;
 using LlmShearing.Evaluation;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Training;
 using LlmShearing.Training.Optimization;
 using LlmShearing.Training.Runs;
 using LlmShearing.Training.Steps;

@@ -1,7 +1,7 @@
-using LlmShearing.Testing.Training;
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Training;
 using LlmShearing.Training.Runs;
 using LlmShearing.Training.Steps;
 

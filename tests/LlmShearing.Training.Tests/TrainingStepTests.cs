@@ -1,7 +1,7 @@
 // What a step promises besides its gradients: accumulation, frozen parts, gates, objectives, 16-bit sums, errors.
-using LlmShearing.Testing.Training;
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Training;
 using LlmShearing.Training.Steps;
 using TorchSharp;
 using static TorchSharp.torch;

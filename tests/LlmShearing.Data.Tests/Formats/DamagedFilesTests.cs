@@ -1,5 +1,4 @@
 // Every member of every JSON file of data and tokenizers, damaged in every way: what comes out is an error of ours that names the file.
-using LlmShearing.Testing.Tokenizers;
 using System.Text;
 using LlmShearing.Data.Corpus;
 using LlmShearing.Data.Domains;
@@ -9,6 +8,7 @@ using LlmShearing.Data.Mds;
 using LlmShearing.Data.Tests.Corpus;
 using LlmShearing.Files;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Tokenizers;
 using LlmShearing.Tokenizers;
 
 namespace LlmShearing.Data.Tests.Formats;

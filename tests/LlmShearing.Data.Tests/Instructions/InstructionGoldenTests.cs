@@ -1,10 +1,10 @@
 // Ids and labels of the originals, token by token, for every case that the goldens hold.
-using LlmShearing.Testing.Tokenizers;
 using System.Text.Json.Nodes;
 using LlmShearing.Data.Instructions;
 using LlmShearing.Data.Samples;
 using LlmShearing.Data.Tests.Samples;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Tokenizers;
 using LlmShearing.Tokenizers;
 using LlmShearing.Training.Steps;
 using Xunit;

@@ -1,6 +1,6 @@
-using LlmShearing.Tokenizers;
 using System.Text;
 using System.Text.Json.Nodes;
+using LlmShearing.Tokenizers;
 using LlmShearing.Tokenizers.HuggingFace;
 
 namespace LlmShearing.Testing.Tokenizers;

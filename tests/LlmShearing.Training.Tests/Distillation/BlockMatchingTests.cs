@@ -1,7 +1,7 @@
 // Pairs that are found out in every micro-batch: CoFi's reference, and the objective against autograd written out plainly.
-using LlmShearing.Testing.Training;
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Training;
 using LlmShearing.Training.Distillation;
 using LlmShearing.Training.Steps;
 using static TorchSharp.torch;

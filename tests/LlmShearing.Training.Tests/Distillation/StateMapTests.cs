@@ -1,7 +1,7 @@
 // The trained map between hidden states: CoFi's reference, autograd, and a run that keeps it in its checkpoints.
-using LlmShearing.Testing.Training;
 using System.Text.Json.Nodes;
 using LlmShearing.Testing;
+using LlmShearing.Testing.Training;
 using LlmShearing.Training.Distillation;
 using LlmShearing.Training.Optimization;
 using LlmShearing.Training.Runs;
